@@ -1,0 +1,1 @@
+"""The rows: peewee classes with columns and no policy."""

@@ -1,0 +1,1 @@
+"""Who may use the box, and how they prove it."""

@@ -1,0 +1,69 @@
+"""Sessions and API tokens: a random secret that only its holder has, and a row with its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from lumi_box.clock import now_ms
+from lumi_box.errors import NotFound
+from lumi_box.tables.account import AccessToken, User
+
+SESSION, LOGIN, API = "session", "login", "api"  # a browser's cookie, an API login, made by hand
+LIFETIME_MS = 30 * 24 * 3_600_000
+TOUCH_MS = 60_000
+
+
+def issue(user: User, kind: str, *, name: str = "", lifetime_ms: int | None = LIFETIME_MS) -> tuple[AccessToken, str]:
+    """A new token's row and its secret, which is shown once and never stored."""
+    secret = f"lumi_{secrets.token_urlsafe(32)}"
+    expires = now_ms() + lifetime_ms if lifetime_ms is not None else None
+    row = AccessToken.create(user=user, kind=kind, name=name, secret_hash=_hash(secret), expires_at=expires)
+    return row, secret
+
+
+def by_secret(secret: str) -> AccessToken | None:
+    """The living token of this secret, with its user; None for an unknown, revoked or expired one, or a disabled user."""
+    return _living(AccessToken.secret_hash == _hash(secret))
+
+
+def by_id(token_id: str) -> AccessToken | None:
+    """Likewise for an id that a signed cookie carried."""
+    return _living((AccessToken.id == token_id) & (AccessToken.kind == SESSION))
+
+
+def touch(token: AccessToken) -> None:
+    """Remember that it was used; once a minute is enough."""
+    now = now_ms()
+    if now - (token.last_used_at or 0) > TOUCH_MS:
+        AccessToken.update(last_used_at=now).where(AccessToken.id == token.id).execute()
+
+
+def of(user: User, kind: str = API) -> list[AccessToken]:
+    living = AccessToken.revoked_at.is_null() & (AccessToken.user == user) & (AccessToken.kind == kind)
+    return list(AccessToken.select().where(living).order_by(AccessToken.created_at.desc()))
+
+
+def revoke(token_id: str, user: User | None = None) -> None:
+    """Raises NotFound when there is no such living token, or it is not the user's."""
+    which = (AccessToken.id == token_id) & AccessToken.revoked_at.is_null()
+    if user is not None:
+        which &= AccessToken.user == user
+    if AccessToken.update(revoked_at=now_ms()).where(which).execute() != 1:
+        raise NotFound(f"There is no token {token_id}.")
+
+
+def _living(which: object) -> AccessToken | None:
+    row: AccessToken | None = (
+        AccessToken.select(AccessToken, User)
+        .join(User)
+        .where(which, AccessToken.revoked_at.is_null(), User.disabled_at.is_null())
+        .first()
+    )
+    if row is None or (row.expires_at is not None and row.expires_at < now_ms()):
+        return None
+    return row
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

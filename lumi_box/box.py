@@ -1,0 +1,34 @@
+"""The wired parts, handed down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from lumi_box.config import Config
+from lumi_box.providers import registry
+from lumi_box.providers.base import ImageProvider, ModelProvider
+from lumi_box.storage.base import Storage
+
+
+@dataclass
+class Box:
+    """`enqueue(job_id, delay_seconds)` writes a wake-up in the caller's transaction."""
+
+    config: Config
+    storage: Storage
+    enqueue: Callable[[str, float], None]
+
+    @cached_property
+    def image_provider(self) -> ImageProvider:
+        return registry.image_provider(self.config)
+
+    @cached_property
+    def model_provider(self) -> ModelProvider:
+        return registry.model_provider(self.config)
+
+    def concurrency(self, kind: str) -> int:
+        """Jobs of the kind in flight at once, over all nodes."""
+        queue = self.config.queue
+        return queue.image_concurrency if kind == "image" else queue.model_concurrency

@@ -1,0 +1,236 @@
+"""One function a check; each really uses the service it speaks of, and says what it found and what to do."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lumi_box.box import Box
+from lumi_box.clock import now_ms
+from lumi_box.config import loose_mode
+from lumi_box.errors import LumiError, UpstreamError
+from lumi_box.providers import registry
+from lumi_box.tables import base, migrate
+from lumi_box.tables.base import new_id
+from lumi_box.tables.heartbeat import Heartbeat
+
+TIMEOUT_SECONDS = 5.0
+ALIVE_MS = 20_000
+FREE_BYTES = 1 << 30
+CRITICAL = ("config", "database", "migrations", "storage")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    id: str
+    healthy: bool
+    text: str
+    hint: str
+    latency_ms: int
+
+    def as_service(self, *, with_message: bool) -> dict[str, Any]:
+        """As `/health/detailed` and `doctor --json` tell it."""
+        status = "healthy" if self.healthy else "unhealthy"
+        shape: dict[str, Any] = {"service": self.id, "status": status, "latencyMs": self.latency_ms}
+        return shape | ({"message": f"{self.text} {self.hint}".strip()} if with_message else {})
+
+
+class Sick(Exception):  # the answer of a check, not a fault of the program
+    """What is wrong, and what to do about it."""
+
+    def __init__(self, text: str, hint: str) -> None:
+        super().__init__(text)
+        self.hint = hint
+
+
+def examine(box: Box, only: Iterable[str] | None = None) -> list[Finding]:
+    """Run the checks side by side; none may take longer than five seconds."""
+    names = list(only) if only is not None else list(CHECKS)
+    running = [_Run(name, CHECKS[name], box) for name in names]
+    for run in running:
+        run.thread.start()
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    return [run.finding(deadline) for run in running]
+
+
+class _Run:
+    """One check in a thread of its own: one that hangs is given up, and holds nothing else up."""
+
+    def __init__(self, name: str, check: Callable[[Box], str], box: Box) -> None:
+        self.name, self._check, self._box = name, check, box
+        self.thread = threading.Thread(target=self._go, name=f"check-{name}", daemon=True)
+        self._started = time.monotonic()
+        self._found: tuple[bool, str, str] | None = None
+
+    def _go(self) -> None:
+        try:
+            with base.database.connection_context():
+                self._found = (True, self._check(self._box), "")
+        except Sick as sick:
+            self._found = (False, str(sick), sick.hint)
+        except UpstreamError as error:
+            self._found = (False, f"{error} {error.vendor_text}".strip(), "See the log for what happened before.")
+        except Exception as error:  # whatever a check meets is its finding
+            logger.debug("check failed name=%s", self.name, exc_info=True)
+            self._found = (False, f"{type(error).__name__}: {error}", HINTS.get(self.name, "See the log."))
+        self._ended = time.monotonic()
+
+    def finding(self, deadline: float) -> Finding:
+        self.thread.join(max(0.0, deadline - time.monotonic()))
+        if self._found is None:
+            late = f"did not answer within {TIMEOUT_SECONDS:.0f} seconds."
+            return Finding(self.name, False, late, HINTS.get(self.name, "See the log."), round(TIMEOUT_SECONDS * 1000))
+        healthy, text, hint = self._found
+        return Finding(self.name, healthy, text, hint, round((self._ended - self._started) * 1000))
+
+
+HINTS = {
+    "database": "Check that database.url names a file that this user may write, and that the disk is not full.",
+    "migrations": "Run: lumi-box migrate",
+    "queue": "Run: lumi-box migrate",
+    "storage": "Check that storage.disk.path exists, is mounted, and may be written by this user.",
+}
+
+
+def check_config(box: Box) -> str:
+    if loose := loose_mode(box.config.path):
+        raise Sick(loose, f"Run: chmod 600 {box.config.path}")
+    return f"{box.config.path} is valid, mode {box.config.mode}."
+
+
+def check_database(box: Box) -> str:
+    """A row written, read and taken back."""
+    mark = f"doctor-{new_id()}"[:36]
+    with base.transaction() as held:
+        Heartbeat.insert(id=mark, role="doctor").execute()
+        if not Heartbeat.select().where(Heartbeat.id == mark).exists():
+            raise Sick("A row that was written could not be read.", HINTS["database"])
+        held.rollback()
+    return f"{box.config.database.sqlite_path} answers."
+
+
+def check_migrations(box: Box) -> str:
+    if newer := migrate.unknown(base.database.obj):
+        raise Sick(f"The schema is newer than this version: {', '.join(newer)}.", "Install the newer lumi-box again.")
+    if missing := migrate.pending(base.database.obj):
+        raise Sick(f"The schema lacks {', '.join(missing)}.", HINTS["migrations"])
+    return "The schema is up to date."
+
+
+def check_queue(box: Box) -> str:
+    """A message written and taken back; nothing old must be waiting for a worker."""
+    with base.transaction() as held:
+        box.enqueue(new_id(), 0)
+        held.rollback()
+    return "A message can be written."
+
+
+def check_consumer(box: Box) -> str:
+    return _alive("worker")
+
+
+def check_scheduler(box: Box) -> str:
+    return _alive("scheduler")
+
+
+def check_storage(box: Box) -> str:
+    box.storage.probe()
+    return "An object was put, read and removed."
+
+
+def check_disk(box: Box) -> str:
+    disk, sqlite = box.config.storage.disk.path, box.config.database.sqlite_path
+    for path in {disk or sqlite, sqlite or disk} - {None}:
+        assert path is not None  # noqa: S101
+        existing = next(place for place in (path, *path.parents) if place.exists())
+        free = shutil.disk_usage(existing).free
+        if free < FREE_BYTES:
+            raise Sick(f"Only {free >> 20} MiB are free at {existing}.", "Remove what is not needed, or grow the disk.")
+    return "There is room on the disk."
+
+
+def check_image_provider(box: Box) -> str:
+    return _provider(box, "providers.image", box.config.providers.image)
+
+
+def check_model3d_provider(box: Box) -> str:
+    return _provider(box, "providers.model3d", box.config.providers.model3d)
+
+
+def check_prompt_provider(box: Box) -> str:
+    name = box.config.providers.prompt
+    if name != "none":
+        raise Sick(f"{name} is not in this version yet.", 'Write providers.prompt = "none".')
+    return "None is configured: prompts are painted as they are written."
+
+
+def check_user_service(box: Box) -> str:
+    if box.config.accounts.mode != "local":
+        raise Sick("The user service is not in this version yet.", 'Write accounts.mode = "local".')
+    return "Accounts are local."
+
+
+def check_clock(box: Box) -> str:
+    """Signed addresses and leases need a clock that is not years off, and that all nodes share."""
+    now = now_ms()
+    if datetime.fromtimestamp(now / 1000, UTC).year < 2026:
+        raise Sick("The clock is set before 2026.", "Set it, for example: timedatectl set-ntp true")
+    ahead = Heartbeat.select(Heartbeat.seen_at).order_by(Heartbeat.seen_at.desc()).limit(1).scalar()
+    if ahead is not None and ahead > now + ALIVE_MS:
+        raise Sick("A worker's clock is ahead of this one.", "Let all nodes keep time: timedatectl set-ntp true")
+    return "The clock is plausible."
+
+
+def _alive(role: str) -> str:
+    seen = (
+        Heartbeat.select(Heartbeat.seen_at)
+        .where(Heartbeat.role == role)
+        .order_by(Heartbeat.seen_at.desc())
+        .limit(1)
+        .scalar()
+    )
+    if seen is None:
+        raise Sick(f"No {role} has ever run.", "Run: lumi-box serve")
+    age = now_ms() - seen
+    if age > ALIVE_MS:
+        raise Sick(
+            f"The last {role} was seen {age // 1000} seconds ago.", "Run: lumi-box serve, or see why it stopped."
+        )
+    return f"A {role} was seen {age // 1000} seconds ago."
+
+
+def _provider(box: Box, key: str, name: str) -> str:
+    """A cloud provider would be asked; the built-in one is on this machine when it can be loaded."""
+    missing = [line for line in registry.check(box.config) if line.startswith(f"{key}:")]
+    if missing:
+        raise Sick(missing[0], f"Change {key}.")
+    try:
+        (registry.image_provider if key == "providers.image" else registry.model_provider)(box.config)
+    except (ImportError, LumiError) as error:
+        raise Sick(f"{name} cannot be loaded: {error}", "Install lumi-box again.") from error
+    return f"{name} is on this machine."
+
+
+CHECKS: dict[str, Callable[[Box], str]] = {
+    "config": check_config,
+    "database": check_database,
+    "migrations": check_migrations,
+    "queue": check_queue,
+    "consumer": check_consumer,
+    "scheduler": check_scheduler,
+    "storage": check_storage,
+    "disk": check_disk,
+    "image-provider": check_image_provider,
+    "model3d-provider": check_model3d_provider,
+    "prompt-provider": check_prompt_provider,
+    "user-service": check_user_service,
+    "clock": check_clock,
+}

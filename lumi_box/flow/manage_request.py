@@ -1,0 +1,84 @@
+"""What an owner may still do to a request: cancel it, try again what failed, repaint one picture, delete it all."""
+
+from __future__ import annotations
+
+from lumi_box import events
+from lumi_box.box import Box
+from lumi_box.clock import now_ms
+from lumi_box.errors import Conflict
+from lumi_box.flow import generate_images, produce_model, request_state
+from lumi_box.flow.request_state import CANCELLED, ENDED, FAILED, PENDING
+from lumi_box.jobs import lifecycle
+from lumi_box.storage import ledger
+from lumi_box.tables.base import transaction
+from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
+from lumi_box.tables.job import Attempt, Job
+
+STOPPED = "Cancelled."
+
+
+def cancel(box: Box, request: GenerationRequest) -> None:
+    """Stop what waits and disown what runs. What is finished stays, and can still be picked or tried again."""
+    with transaction():
+        jobs = list(Job.select().where(Job.request_id == request.id, Job.status.in_(lifecycle.ACTIVE)))
+        stopped = [job for job in jobs if lifecycle.cancel(box, job)]
+        if not stopped:
+            raise Conflict("Nothing of this request is waiting or running.")
+        for job in stopped:
+            handler = generate_images if job.kind == "image" else produce_model
+            handler.failed(job, lifecycle.Failure(STOPPED, None))
+        current = GenerationRequest.get_by_id(request.id)
+        GenerationRequest.update(status=CANCELLED, updated_at=now_ms()).where(
+            GenerationRequest.id == request.id
+        ).execute()
+        events.record(request.id, "task:updated", status=CANCELLED, phase=current.phase)
+
+
+def retry(box: Box, request: GenerationRequest) -> None:
+    """Again what failed: the model if that is what failed, else the images. What worked stays as it is."""
+    with transaction():
+        model = GeneratedModel.get_or_none(GeneratedModel.request == request)
+        if model is not None and model.status == FAILED:
+            GeneratedModel.update(status=PENDING, progress=0, error_message=None, failed_at=None).where(
+                GeneratedModel.id == model.id
+            ).execute()
+            lifecycle.requeue(box, Job.get_by_id(model.job_id))
+        else:
+            _retry_images(box, request)
+        request_state.refresh(request.id)
+
+
+def redo(box: Box, request: GenerationRequest, position: int) -> None:
+    """Paint one picture again, from its variant with a new seed. Only before there is a model."""
+    with transaction():
+        if GeneratedModel.select().where(GeneratedModel.request == request).exists():
+            raise Conflict("This request has a model already; its pictures stay as they are.")
+        image = Image.get(Image.request == request, Image.position == position)
+        if image.status not in ENDED:
+            raise Conflict(f"Image {position} is being painted already.")
+        job = lifecycle.create(box, "image", image.id, request.id, request.user_id)
+        Image.update(status=PENDING, seed=image.seed + 1, job_id=job.id, error_message=None, failed_at=None).where(
+            Image.id == image.id
+        ).execute()
+        request_state.refresh(request.id)
+
+
+def delete(box: Box, request: GenerationRequest) -> None:
+    """The rows go now; the files are marked first and go as soon as the store confirms."""
+    with transaction():
+        for job in Job.select().where(Job.request_id == request.id, Job.status.in_(lifecycle.ACTIVE)):
+            lifecycle.cancel(box, job)
+        ledger.doom_request(request.id)
+        jobs = Job.select(Job.id).where(Job.request_id == request.id)
+        Attempt.delete().where(Attempt.job.in_(jobs)).execute()
+        Job.delete().where(Job.request_id == request.id).execute()
+        GenerationRequest.delete().where(GenerationRequest.id == request.id).execute()
+
+
+def _retry_images(box: Box, request: GenerationRequest) -> None:
+    failed = list(Image.select().where(Image.request == request, Image.status == FAILED))
+    if not failed:
+        raise Conflict("Nothing of this request has failed.")
+    for image in failed:
+        Image.update(status=PENDING, error_message=None, failed_at=None).where(Image.id == image.id).execute()
+        lifecycle.requeue(box, Job.get_by_id(image.job_id))

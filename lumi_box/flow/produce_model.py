@@ -1,0 +1,151 @@
+"""Step 4: the picked image becomes a textured solid and the files that show and print it."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumi_box import events
+from lumi_box.box import Box
+from lumi_box.clock import now_ms
+from lumi_box.flow import request_state, waiting
+from lumi_box.flow.request_state import DONE, FAILED, GENERATING
+from lumi_box.jobs import lifecycle
+from lumi_box.jobs.lifecycle import Failure
+from lumi_box.providers.base import ModelOrder, Pending, Picture, Ready, Ticket
+from lumi_box.storage import keys, ledger
+from lumi_box.tables.base import transaction
+from lumi_box.tables.generation import GeneratedModel, Image
+from lumi_box.tables.job import Job
+
+if TYPE_CHECKING:
+    from lumi_box.meshes.export import ModelFiles
+
+SUBMITTED, FETCHED = 10, 60  # percent: what a maker sees move where the vendor tells nothing
+
+ADDRESSES = {  # what an event or an answer calls the address of a file -> the column of its key
+    "modelUrl": "obj_key",
+    "mtlUrl": "mtl_key",
+    "textureUrl": "texture_key",
+    "glbUrl": "glb_key",
+    "previewImageUrl": "preview_key",
+}
+
+logger = logging.getLogger(__name__)
+
+
+def step(box: Box, job: Job) -> None:
+    """Submit, or ask how the ticket stands; when the model is ready, bring it home and keep its files."""
+    model = GeneratedModel.get_by_id(job.target_id)
+    _begin(model, job)
+    order = _order(box, model)
+    provider = box.model_provider
+    answer = provider.submit(order) if job.ticket is None else provider.poll(Ticket(job.ticket))
+    if isinstance(answer, Ticket | Pending):
+        waiting.note(box, job, answer)
+        _report_progress(model, job.progress)
+        return
+    _build(box, job, model, order, answer)
+
+
+def failed(job: Job, failure: Failure) -> None:
+    """In the transaction that ends the attempt."""
+    model = GeneratedModel.get_by_id(job.target_id)
+    if not failure.will_retry:
+        now = now_ms()
+        GeneratedModel.update(status=FAILED, error_message=failure.message, failed_at=now, updated_at=now).where(
+            GeneratedModel.id == model.id
+        ).execute()
+    events.record(
+        model.request_id,
+        "model:failed",
+        modelId=model.id,
+        errorMessage=failure.message,
+        willRetry=failure.will_retry,
+    )
+    request_state.refresh(model.request_id)
+
+
+def _begin(model: GeneratedModel, job: Job) -> None:
+    with transaction():
+        begun = (
+            GeneratedModel.update(status=GENERATING, updated_at=now_ms())
+            .where(GeneratedModel.id == model.id, GeneratedModel.status == request_state.PENDING)
+            .execute()
+        )
+        if begun:
+            events.record(model.request_id, "model:generating", modelId=model.id, providerJobId=job.ticket)
+            request_state.refresh(model.request_id)
+
+
+def _order(box: Box, model: GeneratedModel) -> ModelOrder:
+    image = Image.get_by_id(model.image_id)
+    key = str(image.object_key)  # a picked image is a finished one: it has its object
+    with box.storage.open(key) as stream:
+        picture = Picture(stream.read(), keys.media_type(key), image.hints or {})
+    return ModelOrder(picture, image.prompt)
+
+
+def _build(box: Box, job: Job, model: GeneratedModel, order: ModelOrder, ready: Ready) -> None:
+    from lumi_box.meshes.export import export_all  # numpy is for the worker; web only enqueues this step
+
+    _report_progress(model, max(job.progress, SUBMITTED))
+    with tempfile.TemporaryDirectory(prefix="lumi-model-") as folder:
+        mesh = box.model_provider.fetch(ready, order, Path(folder))
+        _report_progress(model, max(job.progress, FETCHED))
+        files = export_all(mesh, Path(folder), name=model.name)
+        _keep(box, job, model, files)
+
+
+def _report_progress(model: GeneratedModel, percent: int) -> None:
+    with transaction():
+        changed = (
+            GeneratedModel.update(progress=percent)
+            .where(GeneratedModel.id == model.id, GeneratedModel.progress < percent)
+            .execute()
+        )
+        if changed:
+            events.record(model.request_id, "model:progress", modelId=model.id, progress=percent, status=GENERATING)
+
+
+def _keep(box: Box, job: Job, model: GeneratedModel, files: ModelFiles) -> None:
+    owner = ledger.Owner(job.user_id, model.request_id, model.id)
+    columns: dict[str, object] = {}
+    total = 0
+    for column, path in _columns(files).items():
+        key = keys.model_key(model.id, path.name)
+        total += ledger.keep(box.storage, key, path, owner)
+        columns[column] = key
+    facts = files.facts
+    columns |= {
+        "file_size": total,
+        "face_count": facts.face_count,
+        "vertex_count": facts.vertex_count,
+        "size_mm": list(facts.size_mm),
+        "volume_cm3": facts.volume_cm3,
+    }
+    now = now_ms()
+    with transaction():
+        lifecycle.succeed(box, job)
+        ledger.promote(str(key) for column, key in columns.items() if column.endswith("_key"))
+        GeneratedModel.update(
+            **columns, status=DONE, progress=100, error_message=None, completed_at=now, updated_at=now
+        ).where(GeneratedModel.id == model.id).execute()
+        addresses = {address: columns[column] for address, column in ADDRESSES.items()}
+        events.record(model.request_id, "model:completed", modelId=model.id, format="OBJ", files=addresses)
+        request_state.refresh(model.request_id)
+    logger.info("model completed faces=%d watertight=%s", facts.face_count, facts.watertight)
+
+
+def _columns(files: ModelFiles) -> dict[str, Path]:
+    return {
+        "obj_key": files.obj,
+        "mtl_key": files.mtl,
+        "texture_key": files.texture,
+        "glb_key": files.glb,
+        "stl_key": files.stl,
+        "threemf_key": files.threemf,
+        "preview_key": files.preview,
+    }

@@ -1,0 +1,24 @@
+"""Pure: (attempt, error) -> delay, or None for a dead letter."""
+
+from __future__ import annotations
+
+import random
+
+from lumi_box.errors import Refused, Unavailable
+
+MAX_DELAY_SECONDS = 300.0
+
+
+def delay_seconds(error: BaseException, attempt: int, max_attempts: int, backoff_seconds: float) -> float | None:
+    """How long to wait before attempt `attempt + 1`; None when there is to be none.
+
+    Exponential back-off with full jitter on its upper half, never sooner than the vendor asked. What nobody foresaw
+    (neither Unavailable nor Refused) gets one more chance: it is more often a bug than bad luck.
+    """
+    if isinstance(error, Refused) or attempt >= max_attempts:
+        return None
+    if not isinstance(error, Unavailable) and attempt >= 2:
+        return None
+    backoff = min(backoff_seconds * 2 ** (attempt - 1), MAX_DELAY_SECONDS)
+    asked = getattr(error, "retry_after", None) or 0.0
+    return float(max(backoff * random.uniform(0.5, 1.0), asked))  # noqa: S311  spread, not secrecy

@@ -1,0 +1,16 @@
+"""Which worker processes are alive."""
+
+from peewee import BigIntegerField, CharField, TextField
+
+from lumi_box.clock import now_ms
+from lumi_box.tables.base import ID_LENGTH, Table
+
+
+class Heartbeat(Table):
+    """A worker or scheduler that says every few seconds that it runs, and with which settings."""
+
+    id = CharField(ID_LENGTH, primary_key=True)
+    role = CharField(16)
+    detail = TextField(default="{}")
+    started_at = BigIntegerField(default=now_ms)
+    seen_at = BigIntegerField(default=now_ms)

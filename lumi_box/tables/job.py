@@ -1,0 +1,56 @@
+"""Background work and its history."""
+
+from peewee import AutoField, BigIntegerField, CharField, ForeignKeyField, IntegerField, TextField
+
+from lumi_box.clock import now_ms
+from lumi_box.tables.base import ID_LENGTH, Table, new_id
+
+
+class Job(Table):
+    """Work for one image or one model. Only jobs/lifecycle.py writes `status`, the lease and the attempts."""
+
+    id = CharField(ID_LENGTH, primary_key=True, default=new_id)
+    kind = CharField(12)  # image or model3d
+    target_id = CharField(ID_LENGTH, index=True)  # the image or the model
+    request_id = CharField(ID_LENGTH, index=True)
+    user_id = CharField(ID_LENGTH)
+    status = CharField(12, default="PENDING")
+    attempt = IntegerField(default=0)  # how many have begun
+    progress = IntegerField(default=0)  # percent
+    provider = CharField(32, default="")
+    ticket = CharField(255, null=True)  # the vendor's id of the work that the current attempt waits for
+    run_after = BigIntegerField(default=now_ms)
+    deadline_at = BigIntegerField(null=True)  # of the current attempt
+    lease = CharField(ID_LENGTH, null=True)  # who runs a step of it now
+    lease_until = BigIntegerField(null=True)
+    error_code = CharField(100, null=True)
+    error_message = TextField(null=True)
+    created_at = BigIntegerField(default=now_ms)
+    started_at = BigIntegerField(null=True)
+    ended_at = BigIntegerField(null=True)
+
+    class Meta:
+        indexes = (
+            (("kind", "status", "created_at", "id"), False),
+            (("status", "lease_until"), False),
+            (("status", "ended_at"), False),
+            (("created_at", "id"), False),
+        )
+
+
+class Attempt(Table):
+    """One run at a job: when, with whom, and how it ended."""
+
+    id = AutoField()
+    job = ForeignKeyField(Job, on_delete="CASCADE", index=False)
+    number = IntegerField()
+    provider = CharField(32, default="")
+    ticket = CharField(255, null=True)
+    started_at = BigIntegerField(default=now_ms)
+    ended_at = BigIntegerField(null=True)
+    outcome = CharField(16, null=True)  # completed, unavailable, refused, crashed, timeout, cancelled
+    error_code = CharField(100, null=True)
+    error_text = TextField(null=True)
+
+    class Meta:
+        indexes = ((("job", "started_at"), False),)

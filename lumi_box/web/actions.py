@@ -1,0 +1,109 @@
+"""What a signed-in user does, from pages and API alike: load for the owner, call one function, answer what is now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from lumi_box.errors import Invalid
+from lumi_box.flow import manage_request
+from lumi_box.flow.accept_prompt import accept_prompt
+from lumi_box.flow.pick_image import pick_image
+from lumi_box.gallery import publish
+from lumi_box.tables.job import Job
+from lumi_box.web import owned, schemas, shapes, views
+from lumi_box.web.context import box
+from lumi_box.web.session import user_id
+
+JSON = dict[str, Any]
+
+
+def load(schema: Schema, data: object) -> JSON:
+    """Validated input; Invalid names each field and its rule."""
+    if not isinstance(data, dict):
+        raise Invalid({"body": ["must be a JSON object"]})
+    try:
+        loaded: JSON = schema.load(data)
+    except ValidationError as error:
+        raise Invalid(_flat(error.normalized_messages())) from error
+    return loaded
+
+
+def create_task(
+    prompt: str, variants: Sequence[str] | None = None, *, optimize: bool = True, idempotency_key: str | None = None
+) -> JSON:
+    given = {"prompt": prompt, "optimizePrompt": optimize, "variants": list(variants) if variants else None}
+    wanted = load(schemas.PromptIn(), given)
+    if idempotency_key is not None and not 1 <= len(idempotency_key) <= 128:
+        raise Invalid({"Idempotency-Key": ["must have 1 to 128 characters"]})
+    request = accept_prompt(
+        box(),
+        user_id(),
+        wanted["prompt"],
+        variants=wanted["variants"],
+        optimize=wanted["optimizePrompt"],
+        idempotency_key=idempotency_key,
+    )
+    return views.task(request.id)
+
+
+def pick(task_id: str, index: int) -> JSON:
+    """The model as it begins, and which picture it is made from."""
+    wanted = load(schemas.SelectionIn(), {"selectedImageIndex": index})["selectedImageIndex"]
+    model = pick_image(box(), owned.request_of(task_id), wanted)
+    shape = shapes.generated_model(model, Job.get_or_none(Job.id == model.job_id))
+    return {"model": shape, "selectedImageIndex": wanted}
+
+
+def cancel(task_id: str) -> JSON:
+    manage_request.cancel(box(), owned.request_of(task_id))
+    return views.task(task_id)
+
+
+def retry(task_id: str) -> JSON:
+    manage_request.retry(box(), owned.request_of(task_id))
+    return views.task(task_id)
+
+
+def redo(task_id: str, index: int) -> JSON:
+    wanted = load(schemas.SelectionIn(), {"selectedImageIndex": index})["selectedImageIndex"]
+    manage_request.redo(box(), owned.request_of(task_id), wanted)
+    return views.task(task_id)
+
+
+def delete_task(task_id: str) -> None:
+    manage_request.delete(box(), owned.request_of(task_id))
+
+
+def set_visibility(model_id: str, visibility: str) -> JSON:
+    wanted = load(schemas.VisibilityIn(), {"visibility": visibility})["visibility"]
+    publish.set_visibility(owned.model_of(model_id), wanted)
+    return views.model(model_id)
+
+
+def describe_model(model_id: str, texts: object) -> JSON:
+    wanted = load(schemas.ModelIn(), texts)
+    publish.describe(owned.model_of(model_id), **wanted)
+    return views.model(model_id)
+
+
+def rename_model(model_id: str, name: str) -> JSON:
+    return describe_model(model_id, {"name": name})
+
+
+def delete_model(model_id: str) -> None:
+    publish.delete(box(), owned.model_of(model_id))
+
+
+def _flat(messages: dict[str, Any], prefix: str = "") -> dict[str, list[str]]:
+    """`{"variants": {2: ["…"]}}` -> `{"variants.2": ["…"]}`."""
+    flat: dict[str, list[str]] = {}
+    for name, value in messages.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{path}.")
+        else:
+            flat[path] = [str(text) for text in value]
+    return flat

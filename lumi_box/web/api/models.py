@@ -1,0 +1,43 @@
+"""/models: a finished model, its texts, who sees it, and its files to keep."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from lumi_box.gallery import interact
+from lumi_box.web import actions, downloads, owned, schemas, views
+from lumi_box.web.api.answers import body, query, success
+from lumi_box.web.session import open_to_all
+
+bp = Blueprint("models", __name__)
+
+
+@bp.get("/models/<model_id>")
+@open_to_all
+def show(model_id: str) -> Response:
+    return success(views.model(model_id))
+
+
+@bp.patch("/models/<model_id>")
+def describe(model_id: str) -> Response:
+    return success(actions.describe_model(model_id, body(schemas.ModelIn())))
+
+
+@bp.patch("/models/<model_id>/visibility")
+def set_visibility(model_id: str) -> Response:
+    return success(actions.set_visibility(model_id, body(schemas.VisibilityIn())["visibility"]))
+
+
+@bp.delete("/models/<model_id>")
+def delete(model_id: str) -> Response:
+    actions.delete_model(model_id)
+    return success(None)
+
+
+@bp.get("/models/<model_id>/download")
+def download(model_id: str) -> Response:
+    wanted = query(schemas.DownloadQuery())
+    model = owned.visible_model(model_id)
+    response = downloads.of_model(model, wanted["format"], wanted["heightMm"])
+    interact.count_download(model)
+    return response

@@ -1,0 +1,42 @@
+"""One function a resource: loads it for who is asking, or raises NotFound. Nothing else decides whose a row is."""
+
+from __future__ import annotations
+
+from lumi_box.errors import NotFound
+from lumi_box.gallery.publish import PUBLIC
+from lumi_box.tables.account import User
+from lumi_box.tables.generation import GeneratedModel, GenerationRequest
+from lumi_box.web.session import current_user, user_id
+
+
+def request_of(request_id: str) -> GenerationRequest:
+    """The signed-in user's own request."""
+    row: GenerationRequest | None = GenerationRequest.get_or_none(
+        GenerationRequest.id == request_id, GenerationRequest.user == user_id()
+    )
+    if row is None:
+        raise NotFound("There is no such request.")
+    return row
+
+
+def model_of(model_id: str) -> GeneratedModel:
+    """The signed-in user's own model."""
+    row: GeneratedModel | None = GeneratedModel.get_or_none(
+        GeneratedModel.id == model_id, GeneratedModel.user == user_id()
+    )
+    if row is None:
+        raise NotFound("There is no such model.")
+    return row
+
+
+def visible_model(model_id: str) -> GeneratedModel:
+    """A public model, or the asking user's own; it comes with its user and its request."""
+    user = current_user()
+    seen = GeneratedModel.visibility == PUBLIC
+    if user is not None:
+        seen |= GeneratedModel.user == user.id
+    query = GeneratedModel.select(GeneratedModel, User, GenerationRequest).join(User).switch(GeneratedModel)
+    row: GeneratedModel | None = query.join(GenerationRequest).where(GeneratedModel.id == model_id, seen).first()
+    if row is None:
+        raise NotFound("There is no such model.")
+    return row

@@ -1,0 +1,88 @@
+"""marshmallow, in: what a body or a query may hold. Unknown keys are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
+
+from lumi_box.tables.generation import IMAGES_PER_REQUEST
+
+PROMPT_LENGTH = validate.Length(1, 500, error="must have 1 to 500 characters")
+
+
+class Trimmed(fields.String):
+    """Text without the white space around it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return str(super()._deserialize(value, attr, data, **kwargs)).strip()
+
+
+class PromptIn(Schema):
+    prompt = Trimmed(required=True, validate=PROMPT_LENGTH)
+    optimizePrompt = fields.Boolean(load_default=True)  # noqa: N815
+    variants = fields.List(
+        Trimmed(validate=PROMPT_LENGTH),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(equal=IMAGES_PER_REQUEST, error="must be 4 texts"),
+    )
+
+
+class SelectionIn(Schema):
+    selectedImageIndex = fields.Integer(  # noqa: N815
+        required=True, strict=True, validate=validate.Range(0, 3, error="must be 0, 1, 2 or 3")
+    )
+
+
+class LoginIn(Schema):
+    email = Trimmed(required=True, validate=validate.Length(3, 254))
+    password = fields.String(validate=validate.Length(1, 200))
+    code = fields.String(validate=validate.Length(1, 12))
+
+    @pre_load
+    def one_proof(self, data: Any, **_: Any) -> Any:
+        if isinstance(data, dict) and ("password" in data) == ("code" in data):
+            raise ValidationError("give a password, or a code", "password")
+        return data
+
+
+class SendCodeIn(Schema):
+    email = Trimmed(required=True, validate=validate.Length(3, 254))
+    type = fields.String(required=True, validate=validate.OneOf(["login", "register"]))
+
+
+class ModelIn(Schema):
+    name = Trimmed(validate=validate.Length(1, 120, error="must have 1 to 120 characters"))
+    description = Trimmed(validate=validate.Length(0, 2000, error="must have at most 2000 characters"))
+
+
+class VisibilityIn(Schema):
+    visibility = fields.String(required=True, validate=validate.OneOf(["PUBLIC", "PRIVATE"]))
+
+
+class _Query(Schema):
+    class Meta:
+        unknown = EXCLUDE  # an address may carry what a proxy or a campaign added
+
+
+class PageQuery(_Query):
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100, error="must be 1 to 100"))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 10**9, error="must be 0 or more"))
+
+
+class GalleryQuery(PageQuery):
+    sortBy = fields.String(load_default="latest", validate=validate.OneOf(["latest", "popular", "liked"]))  # noqa: N815
+    q = Trimmed(load_default="", validate=validate.Length(0, 100))
+
+
+class MyModelsQuery(PageQuery):
+    sortBy = fields.String(load_default="latest", validate=validate.OneOf(["latest", "name", "popular"]))  # noqa: N815
+    visibility = fields.String(load_default=None, validate=validate.OneOf(["PUBLIC", "PRIVATE"]))
+
+
+class DownloadQuery(_Query):
+    format = fields.String(required=True, validate=validate.OneOf(["obj", "glb", "stl", "3mf"]))
+    heightMm = fields.Float(  # noqa: N815
+        load_default=60.0, allow_nan=False, validate=validate.Range(5, 1000, error="must be 5 to 1000 millimetres")
+    )

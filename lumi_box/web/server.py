@@ -1,0 +1,74 @@
+"""The web role: gunicorn with threads, or waitress where there is no fork."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+
+from lumi_box.config import Config
+
+KEEP_ALIVE_SECONDS = 15
+STALL_SECONDS = 60  # a web process whose main loop stands still that long is replaced
+
+logger = logging.getLogger(__name__)
+
+
+def serve(config: Config, make_app: Callable[[], Flask]) -> None:
+    """Answer requests until SIGTERM or SIGINT, then let running ones finish within `queue.shutdown_seconds`."""
+    if config.server.engine == "waitress":
+        _waitress(config, make_app())
+    else:
+        _gunicorn(config, make_app)
+
+
+def _gunicorn(config: Config, make_app: Callable[[], Flask]) -> None:
+    from gunicorn.app.base import BaseApplication  # loaded by the engine that is chosen
+
+    class Application(BaseApplication):
+        def load_config(self) -> None:
+            for name, value in _gunicorn_settings(config).items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Flask:
+            return make_app()
+
+    Application().run()
+
+
+def _gunicorn_settings(config: Config) -> dict[str, Any]:
+    server = config.server
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return {
+        "bind": f"{host}:{server.port}",
+        "workers": server.processes,
+        "threads": server.threads,
+        "worker_class": "lumi_box.web.gunicorn_worker.StreamingWorker",
+        "worker_connections": max(1000, server.threads * 2),
+        "logger_class": "lumi_box.web.gunicorn_worker.QuietLogger",
+        "preload_app": True,
+        "graceful_timeout": max(1, config.queue.shutdown_seconds - 2),
+        "timeout": STALL_SECONDS,
+        "keepalive": KEEP_ALIVE_SECONDS,
+        "control_socket_disable": True,
+        "forwarded_allow_ips": "*" if server.trusted_proxies else "127.0.0.1",
+        "proc_name": "lumi-box web",
+    }
+
+
+def _waitress(config: Config, app: Flask) -> None:
+    from waitress.server import create_server  # loaded by the engine that is chosen
+
+    server = create_server(app, host=config.server.host, port=config.server.port, threads=config.server.threads)
+
+    def stop(*_: object) -> None:
+        app.extensions["lumi_follower"].close()
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    logger.info("web started engine=waitress threads=%d", config.server.threads)
+    server.run()  # ends on SystemExit, after its threads have finished

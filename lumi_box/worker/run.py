@@ -1,0 +1,51 @@
+"""The worker role: Huey's consumer, the leases, and the scheduler, until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from lumi_box.box import Box
+from lumi_box.tables.base import database, new_id
+from lumi_box.worker import consumer, schedule
+from lumi_box.worker.leases import LeaseKeeper
+from lumi_box.worker.queue import Doorbell, JobQueue
+from lumi_box.worker.tasks import Worker
+
+SPARE_THREADS = 2  # steps that only ask a vendor how a ticket stands go on while others compute
+HEALTH_SECONDS = 10
+MARGIN_SECONDS = 1.0  # left for what follows the last step
+
+logger = logging.getLogger(__name__)
+
+
+def run(box: Box, queue: JobQueue, stop: threading.Event) -> None:
+    """Work until `stop` is set; then take nothing new and let running steps finish within `queue.shutdown_seconds`."""
+    shutdown_seconds = box.config.queue.shutdown_seconds
+    leases, doorbell = LeaseKeeper(database), Doorbell(database)
+    queue.handler = Worker(box, leases).run_job
+    queue.storage.doorbell = doorbell
+    threads = box.concurrency("image") + box.concurrency("model3d") + SPARE_THREADS
+    workers = consumer.build(queue, threads, max(1.0, shutdown_seconds - MARGIN_SECONDS))
+    scheduler = schedule.build(box, new_id())
+    doorbell.start()
+    leases.start()
+    workers.start()
+    scheduler.start()
+    for name, kind in (("image", "image"), ("model", "model3d")):
+        logger.info("%s worker started concurrency=%d", name, box.concurrency(kind))
+    _watch(workers, stop)
+    logger.info("worker stopping")
+    scheduler.shutdown(wait=False)
+    workers.stop_flag.set()
+    doorbell.ring()
+    workers.stop(graceful=True)
+    leases.stop()
+    doorbell.stop()
+    logger.info("worker stopped")
+
+
+def _watch(workers: consumer.ThreadConsumer, stop: threading.Event) -> None:
+    """Replace threads that died, until told to stop."""
+    while not stop.wait(HEALTH_SECONDS):
+        workers.check_worker_health()

@@ -1,0 +1,68 @@
+"""From a wake-up to one step of a job: claim, run, and record how it went."""
+
+from __future__ import annotations
+
+import logging
+from types import ModuleType
+
+from lumi_box import logs
+from lumi_box.box import Box
+from lumi_box.clock import now_ms
+from lumi_box.errors import LumiError
+from lumi_box.flow import generate_images, produce_model
+from lumi_box.jobs import lifecycle
+from lumi_box.jobs.lifecycle import Expired, LostLease
+from lumi_box.tables.base import transaction
+from lumi_box.tables.job import Job
+from lumi_box.worker.leases import LeaseKeeper
+
+# Job kind -> the flow step that does it: `step(box, job)`, and `failed(job, failure)` for the rows of its own.
+HANDLERS: dict[str, ModuleType] = {"image": generate_images, "model3d": produce_model}
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs one step of the job that a message names; the row, not the message, says whether there is one to run."""
+
+    def __init__(self, box: Box, leases: LeaseKeeper) -> None:
+        self._box, self._leases = box, leases
+
+    def run_job(self, job_id: str) -> None:
+        job = lifecycle.claim(self._box, job_id)
+        if job is None or job.lease is None:
+            return  # delivered twice, cancelled, not due, or no room: whatever makes room sends another wake-up
+        with logs.bind(job_id=job.id), self._leases.hold(job.lease):
+            try:
+                self._step(job)
+            except LostLease:
+                logger.info("step given up: the job was cancelled or taken over")
+            except Exception as error:  # the worker's one broad except: each failure is a recorded attempt
+                end_attempt(self._box, job, error)
+
+    def _step(self, job: Job) -> None:
+        if job.deadline_at is not None and job.deadline_at < now_ms():
+            raise Expired("This took longer than allowed.", code="deadline")
+        HANDLERS[job.kind].step(self._box, job)
+
+
+def end_attempt(box: Box, job: Job, error: BaseException) -> None:
+    """The job's status, the state of what it works on, and the events that tell of it: one transaction."""
+    try:
+        with transaction():
+            failure = lifecycle.fail(box, job, error)
+            HANDLERS[job.kind].failed(job, failure)
+    except LostLease:
+        logger.info("failure not recorded: the job was cancelled or taken over")
+        return
+    foreseen = isinstance(error, LumiError)
+    logger.log(
+        logging.WARNING if foreseen else logging.ERROR,
+        "attempt failed kind=%s attempt=%d will_retry=%s code=%s reason=%s",
+        job.kind,
+        job.attempt,
+        failure.will_retry,
+        getattr(error, "code", "") or type(error).__name__,
+        getattr(error, "vendor_text", "") or str(error),
+        exc_info=None if foreseen else error,
+    )
