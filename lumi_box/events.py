@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from peewee import Database, fn
+from peewee import Database, PeeweeException, fn
 
 from lumi_box.clock import now_ms
 from lumi_box.tables.event import Event
 
 KEEP_MS = 7 * 24 * 3_600_000
 LOOK_SECONDS = 0.05
+RECONNECT_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
 
 
 def record(request_id: str, name: str, **data: Any) -> None:
@@ -81,23 +86,33 @@ class Follower:
                 if not self._listeners[request_id]:
                     del self._listeners[request_id]
 
-    def close(self) -> None:
-        """Wake every listener for the last time; `closing` tells them why. Safe in a signal handler's thread."""
+    def close(self, *, wait: bool = False) -> None:
+        """Wake every listener for the last time; `closing` tells them why. Without `wait`, safe in a signal handler."""
         self.closing = True
         for bells in list(self._listeners.values()):
             for bell in list(bells):
                 bell.set()
+        if wait and self._thread is not None:
+            self._thread.join()
 
     def _follow(self) -> None:
-        with self._database.connection_context():
-            seen = Event.select(fn.MAX(Event.id)).scalar() or 0
-            while not self.closing:
-                with self._changed:
-                    self._changed.wait_for(lambda: bool(self._listeners) or self.closing, timeout=1.0)
-                    idle = not self._listeners
-                if not idle:
-                    seen = self._wake_since(seen)
-                    threading.Event().wait(LOOK_SECONDS)
+        while not self.closing:
+            try:
+                with self._database.connection_context():
+                    self._look_around()
+            except PeeweeException:  # a database that is away for a while: streams stay open and hear of it later
+                logger.warning("event log not read; trying again", exc_info=True)
+                time.sleep(RECONNECT_SECONDS)
+
+    def _look_around(self) -> None:
+        seen = Event.select(fn.MAX(Event.id)).scalar() or 0
+        while not self.closing:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._listeners), timeout=1.0)
+                idle = not self._listeners
+            if not idle:
+                seen = self._wake_since(seen)
+                time.sleep(LOOK_SECONDS)
 
     def _wake_since(self, seen: int) -> int:
         rows = list(Event.select(Event.id, Event.request_id).where(Event.id > seen).order_by(Event.id).limit(1000))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 import threading
@@ -85,7 +84,8 @@ def _worker(box: Box, queue: JobQueue) -> None:
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
+        # Ctrl-C and systemd signal every process, and the supervisor's own SIGTERM follows: twice is not "at once".
+        signal.signal(number, lambda *_: stop.set())
     run(box, queue, stop)
 
 

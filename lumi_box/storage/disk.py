@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +22,10 @@ class DiskStorage:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"storage.disk.path: {root} cannot be made: {error.strerror}", code="storage") from error
 
     def put(self, key: str, source: Path) -> None:
         target = self._path(key)
@@ -31,8 +35,9 @@ class DiskStorage:
             try:
                 _copy_durably(source, temporary)
                 temporary.replace(target)
-            finally:
+            except OSError:
                 temporary.unlink(missing_ok=True)
+                raise
             _sync_folder(target.parent)
         except OSError as error:
             raise Unavailable("The file could not be kept.", code="storage", vendor_text=str(error)) from error
@@ -70,18 +75,14 @@ class DiskStorage:
 
     def probe(self) -> None:
         key = f"probe/{secrets.token_hex(8)}"
-        source = self.root / f"{TEMPORARY}{secrets.token_hex(8)}"
-        try:
-            source.write_bytes(b"lumi-box")
-            self.put(key, source)
-            with self.open(key) as stream:
-                if stream.read() != b"lumi-box":
-                    raise Unavailable("The storage gave back other bytes than it was given.", code="storage")
-            self.delete(key)
-        except OSError as error:
-            raise Unavailable("The storage cannot be written.", code="storage", vendor_text=str(error)) from error
-        finally:
-            source.unlink(missing_ok=True)
+        with tempfile.NamedTemporaryFile() as source:
+            source.write(b"lumi-box")
+            source.flush()
+            self.put(key, Path(source.name))
+        with self.open(key) as stream:
+            if stream.read() != b"lumi-box":
+                raise Unavailable("The storage gave back other bytes than it was given.", code="storage")
+        self.delete(key)
 
     def _path(self, key: str) -> Path:
         path = (self.root / key).resolve()

@@ -23,7 +23,7 @@ from lumi_box.tables.base import database
 from lumi_box.web import api, errors, files, pages, session
 from lumi_box.web.session import current_user, wants_json
 
-LANGUAGES = {"en": "en", "zh": "zh_Hans_CN"}
+LANGUAGES = ("en", "zh")
 MAX_BODY = 1 << 20
 PAGE_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
@@ -45,7 +45,7 @@ def create_app(box: Box) -> Flask:
     _configure(app, box)
     app.before_request(_begin)
     session.install(app)
-    Babel(app, locale_selector=_locale, default_translation_directories=_translations())
+    Babel(app, locale_selector=_language, default_translation_directories=_translations())
     _allow_origins(app, box)
     errors.install(app)
     api.register(app)
@@ -70,7 +70,7 @@ def _configure(app: Flask, box: Box) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=MAX_BODY,
         PREFERRED_URL_SCHEME="https" if secure else "http",
-        SEND_FILE_MAX_AGE_DEFAULT=timedelta(hours=1),
+        SEND_FILE_MAX_AGE_DEFAULT=None,  # asked for again each time, and answered 304: an upgrade shows at once
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     if proxies := config.server.trusted_proxies:
@@ -96,10 +96,6 @@ def _allow_origins(app: Flask, box: Box) -> None:
     )
 
 
-def _locale() -> str:
-    return LANGUAGES[_language()]
-
-
 def _language() -> str:
     """From the account, the `lang` cookie, then what the browser asks for."""
     user = current_user()
@@ -118,7 +114,7 @@ def _context(box: Box) -> dict[str, Any]:
         "version": __version__,
         "builtin": "builtin" in (config.providers.image, config.providers.model3d),
         "development": config.development,
-        "needs_admin": current_user() is None and not local.any_exist(),
+        "needs_admin": not g.get("failing") and current_user() is None and not local.any_exist(),
         "spend": {
             "image_price": config.spend.image_price,
             "model_price": config.spend.model_price,

@@ -17,6 +17,7 @@ from werkzeug.wsgi import wrap_file
 from lumi_box.errors import Conflict
 from lumi_box.meshes.scale_print import stl_scaled, threemf_scaled
 from lumi_box.storage import keys
+from lumi_box.storage.base import Storage
 from lumi_box.tables.generation import GeneratedModel
 from lumi_box.web.context import box
 
@@ -33,7 +34,7 @@ def of_model(model: GeneratedModel, kind: str, height_mm: float) -> Response:
         body: BinaryIO = _zip([model.obj_key, model.mtl_key, model.texture_key])
         response = _attachment(wrap_file(request.environ, body), "application/zip")
     elif kind in ("stl", "3mf") and height_mm != STORED_HEIGHT_MM:
-        response = _attachment(_scaled(key, kind, height_mm), keys.media_type(key))
+        response = _attachment(_scaled(box().storage, key, kind, height_mm), keys.media_type(key))
     else:
         response = _attachment(wrap_file(request.environ, box().storage.open(key)), keys.media_type(key))
     name = f"{_file_name(model.name)}.{'zip' if kind == 'obj' else kind}"
@@ -60,11 +61,11 @@ def _zip(stored: list[str | None]) -> BinaryIO:
     return target  # type: ignore[return-value]
 
 
-def _scaled(key: str, kind: str, height_mm: float) -> Iterator[bytes]:
-    """The stored print file made as tall as asked, without loading what builds meshes."""
+def _scaled(storage: Storage, key: str, kind: str, height_mm: float) -> Iterator[bytes]:
+    """The stored print file made as tall as asked, without loading what builds meshes. Runs after the request."""
     with tempfile.TemporaryDirectory(prefix="lumi-print-") as folder:
         local = Path(folder, Path(key).name)
-        with box().storage.open(key) as source, local.open("wb") as target:
+        with storage.open(key) as source, local.open("wb") as target:
             shutil.copyfileobj(source, target)
         if kind == "stl":
             yield from stl_scaled(local, height_mm)

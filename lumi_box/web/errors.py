@@ -97,6 +97,7 @@ def _unforeseen(error: Exception) -> Response:
 def _answer(status: int, code: str, message: str, details: Any = None, cause: Exception | None = None) -> Response:
     error_id = ""
     if status >= 500:
+        g.failing = True  # what an error page shows must not need what has just failed
         error_id = secrets.token_hex(8)
         with logs.bind(error_id=error_id):
             logger.error("request failed status=%d code=%s", status, code, exc_info=cause)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
 from lumi_box.errors import NotFound
@@ -18,6 +21,7 @@ bp = Blueprint("files", __name__, url_prefix="/files")
 
 FOREVER = "public, max-age=31536000, immutable"
 A_DAY = "private, max-age=86400"
+CHUNK = 1 << 18
 
 
 @bp.get("/s/<ticket>/<path:key>")
@@ -62,11 +66,17 @@ def _is_public(row: StoredObject) -> bool:
 def _serve(row: StoredObject, caching: str) -> Response:
     """The bytes, streamed: whole, a range of them, or 304 when the client has them."""
     stream = box().storage.open(row.key)
-    response = Response(wrap_file(request.environ, stream, 1 << 18), mimetype=row.media_type, direct_passthrough=True)
+    response = Response(wrap_file(request.environ, stream, CHUNK), mimetype=row.media_type, direct_passthrough=True)
     response.content_length = row.size
     response.set_etag(row.sha256[:32])
     response.headers["Cache-Control"] = caching
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    response.make_conditional(request, accept_ranges=True, complete_length=row.size)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=row.size)
+    except RequestedRangeNotSatisfiable:
+        stream.close()
+        raise
+    if response.status_code == HTTPStatus.NOT_MODIFIED:
+        stream.close()  # the server sends nothing, and so closes nothing
     return response

@@ -1,0 +1,24 @@
+"""The HTML pages. Each module is one noun of the URLs; all of them work without script."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from lumi_box.web.pages import about, account, admin, create, creations, gallery, models, texts
+from lumi_box.web.pages.progress import progress_of
+
+
+def register(app: Flask) -> None:
+    """Add every page, and the filters that their templates use."""
+    for module in (create, creations, models, gallery, account, admin, about):
+        app.register_blueprint(module.bp)
+    app.jinja_env.filters.update(
+        status_text=texts.status_text,
+        said=texts.said,
+        ago=texts.ago,
+        moment=texts.moment,
+        megabytes=texts.megabytes,
+        here=texts.here,
+    )
+    app.jinja_env.globals.update(progress_of=progress_of)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

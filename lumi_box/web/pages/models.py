@@ -1,0 +1,57 @@
+"""`/models/{id}`: one finished model, for its owner, and for everyone once it is public."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from lumi_box.errors import Invalid
+from lumi_box.web import actions, views
+from lumi_box.web.pages.local import local_path
+from lumi_box.web.session import current_user, open_to_all
+
+bp = Blueprint("models", __name__, url_prefix="/models")
+
+NAME_LENGTH = 100
+
+
+@bp.get("/<model_id>")
+@open_to_all
+def show(model_id: str) -> str:
+    model = views.model(model_id)
+    return render_template("models/show.html", model=model, mine=_is_mine(model), name_length=NAME_LENGTH)
+
+
+def _is_mine(model: dict[str, Any]) -> bool:
+    user = current_user()
+    return user is not None and str(user.id) == str(model["userId"])
+
+
+@bp.post("/<model_id>/visibility")
+def visibility(model_id: str) -> ResponseReturnValue:
+    wanted = request.form.get("visibility", "")
+    if wanted not in ("PUBLIC", "PRIVATE"):
+        raise Invalid({"visibility": [gettext("Choose public or private.")]})
+    actions.set_visibility(model_id, wanted)
+    public = wanted == "PUBLIC"
+    flash(gettext("The model is in the gallery now.") if public else gettext("The model is private again."))
+    return _back(model_id)
+
+
+@bp.post("/<model_id>/name")
+def name(model_id: str) -> ResponseReturnValue:
+    wanted = request.form.get("name", "").strip()
+    if 1 <= len(wanted) <= NAME_LENGTH:
+        actions.rename_model(model_id, wanted)
+    else:
+        flash(gettext("A name has 1 to %(limit)d characters.", limit=NAME_LENGTH), "problem")
+    return _back(model_id)
+
+
+def _back(model_id: str) -> ResponseReturnValue:
+    """To the page that the form was on."""
+    here = url_for("models.show", model_id=model_id)
+    return redirect(local_path(request.form.get("next"), here), 303)

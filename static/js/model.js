@@ -1,0 +1,8 @@
+// A model's own page.
+
+import { watchPrintForms } from "./print.js";
+import { showModels } from "./viewer.js";
+
+const library = document.querySelector("script[data-viewer]").dataset.viewer;
+watchPrintForms(document);
+showModels(document, library);

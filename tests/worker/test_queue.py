@@ -1,0 +1,95 @@
+"""Huey's queue on our own database."""
+
+import threading
+import time
+
+import pytest
+
+from lumi_box.tables import base
+from lumi_box.worker import consumer
+from lumi_box.worker.queue import Doorbell
+
+
+def test_a_rollback_takes_the_message_too(queue):
+    with pytest.raises(ZeroDivisionError), base.transaction():
+        queue.wake("job-1")
+        queue.wake("job-2", 5)
+        assert (queue.huey.pending_count(), queue.huey.scheduled_count()) == (1, 1)
+        raise ZeroDivisionError
+    assert (queue.huey.pending_count(), queue.huey.scheduled_count()) == (0, 0)
+
+
+def test_a_message_is_seen_by_others_only_once_its_transaction_commits(queue):
+    seen = []
+
+    def look():
+        with base.database.connection_context():
+            seen.append(queue.huey.pending_count())
+
+    def from_another_thread():
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+
+    with base.transaction():
+        queue.wake("job-1")
+        from_another_thread()
+    from_another_thread()
+    assert seen == [0, 1]
+
+
+@pytest.fixture
+def consuming(queue):
+    """A real consumer with its doorbell; what it ran, and when."""
+    ran, arrived = [], threading.Event()
+
+    def note(job_id):
+        ran.append((job_id, time.monotonic()))
+        arrived.set()
+
+    queue.handler = note
+    queue.storage.doorbell = Doorbell(base.database)
+    workers = consumer.build(queue, 3, 5.0)
+    queue.storage.doorbell.start()
+    workers.start()
+    yield ran, arrived
+    workers.stop_flag.set()
+    queue.storage.doorbell.ring()
+    workers.stop(graceful=True)
+    queue.storage.doorbell.stop()
+
+
+def test_an_idle_worker_is_woken_by_the_commit(queue, consuming):
+    ran, arrived = consuming
+    delays = []
+    for number in range(10):
+        arrived.clear()
+        queue.wake(str(number))
+        committed = time.monotonic()
+        assert arrived.wait(2)
+        delays.append(ran[-1][1] - committed)
+    assert [job_id for job_id, _ in ran] == [str(number) for number in range(10)]
+    assert sorted(delays)[5] < 0.25
+
+
+def test_a_delayed_message_comes_soon_after_it_is_due(queue, consuming):
+    ran, arrived = consuming
+    begun = time.monotonic()
+    queue.wake("later", 0.5)
+    assert arrived.wait(5)
+    assert 0.45 <= ran[0][1] - begun < 2.0
+
+
+def test_a_handler_that_raises_does_not_end_the_worker(queue, consuming):
+    ran, arrived = consuming
+    note = queue.handler
+
+    def boom(_):
+        queue.handler = note
+        raise RuntimeError("boom")
+
+    queue.handler = boom
+    queue.wake("1")
+    queue.wake("2")
+    assert arrived.wait(5)
+    assert ran[0][0] == "2"
