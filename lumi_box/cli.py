@@ -10,11 +10,18 @@ import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peewee import PeeweeException
 
 from lumi_box import __version__, config, logs
 from lumi_box.clock import iso
 from lumi_box.config import Config, ConfigError
-from lumi_box.errors import LumiError, NotFound
+from lumi_box.errors import LumiError, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from lumi_box.box import Box
+    from lumi_box.tables.job import Job
 
 OK, FAILED, INVALID, UNHEALTHY = 0, 1, 2, 3
 DEMO_ADMIN = "admin@localhost"
@@ -41,6 +48,9 @@ def run(argv: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except (PeeweeException, OSError) as error:  # a database that is damaged or busy, a disk that is full
+        _complain(f"{error}; run lumi-box doctor")
+        return FAILED
     return status
 
 
@@ -78,7 +88,7 @@ def serve(arguments: argparse.Namespace) -> int:
     logs.configure(loaded.logging.level, loaded.logging.format)
     try:
         return runtime.serve(loaded, arguments.role)
-    except (runtime.Unhealthy, CannotConnect) as error:
+    except (runtime.Unhealthy, CannotConnect, Unavailable) as error:
         _complain(str(error))
         return UNHEALTHY
 
@@ -212,12 +222,10 @@ def jobs_list(arguments: argparse.Namespace) -> int:
 
 
 def jobs_show(arguments: argparse.Namespace) -> int:
-    from lumi_box.tables.job import Attempt, Job
+    from lumi_box.tables.job import Attempt
 
     _open_database(arguments)
-    job = Job.get_or_none(Job.id == arguments.id)
-    if job is None:
-        raise NotFound(f"There is no job {arguments.id}.")
+    job = _job(arguments.id)
     for name in ("id", "kind", "status", "request_id", "target_id", "attempt", "ticket", "error_code", "error_message"):
         print(f"{name:14} {getattr(job, name) if getattr(job, name) is not None else ''}".rstrip())
     for name in ("created_at", "started_at", "ended_at"):
@@ -226,6 +234,31 @@ def jobs_show(arguments: argparse.Namespace) -> int:
         ended = iso(attempt.ended_at) or "still running"
         text = f"attempt {attempt.number}: {iso(attempt.started_at)} to {ended}: {attempt.outcome or ''}"
         print(f"{text} {attempt.error_code or ''} {attempt.error_text or ''}".rstrip())
+    return OK
+
+
+def jobs_retry(arguments: argparse.Namespace) -> int:
+    from lumi_box.flow.manage_request import retry_job
+    from lumi_box.jobs import lifecycle
+    from lumi_box.tables.job import Job
+
+    if bool(arguments.id) == arguments.all_dead:
+        raise LumiError("name one job, or write --all-dead")
+    box = _open_box(arguments)
+    dead = Job.status.in_(lifecycle.DEAD)
+    jobs = list(Job.select().where(dead)) if arguments.all_dead else [_job(arguments.id)]
+    for job in jobs:
+        retry_job(box, job)
+        print(f"waiting again: {job.id}")
+    return OK
+
+
+def jobs_cancel(arguments: argparse.Namespace) -> int:
+    from lumi_box.flow.manage_request import cancel_job
+
+    box = _open_box(arguments)
+    cancel_job(box, _job(arguments.id))
+    print(f"cancelled {arguments.id}")
     return OK
 
 
@@ -243,6 +276,22 @@ def _open_database(arguments: argparse.Namespace) -> None:
     from lumi_box import runtime
 
     runtime.migrate_database(_load(arguments))
+
+
+def _open_box(arguments: argparse.Namespace) -> Box:
+    from lumi_box import runtime
+
+    _open_database(arguments)
+    return runtime.build(_load(arguments))[0]
+
+
+def _job(job_id: str) -> Job:
+    from lumi_box.tables.job import Job
+
+    job: Job | None = Job.get_or_none(Job.id == job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return job
 
 
 def _password(arguments: argparse.Namespace) -> str:
@@ -325,6 +374,10 @@ def _parser() -> argparse.ArgumentParser:
     listing = add(jobs, "list", jobs_list, "every job, oldest first")
     listing.add_argument("--state", metavar="S", type=str.upper, help="only jobs of this status, such as FAILED")
     add(jobs, "show", jobs_show, "one job and its attempts").add_argument("id", metavar="ID")
+    command = add(jobs, "retry", jobs_retry, "give a failed job, or all of them, new attempts")
+    command.add_argument("id", metavar="ID", nargs="?")
+    command.add_argument("--all-dead", action="store_true", help="every job that failed or timed out")
+    add(jobs, "cancel", jobs_cancel, "stop a job that waits or runs").add_argument("id", metavar="ID")
     add(commands, "version", version, "print the version")
     return parser
 

@@ -23,7 +23,7 @@ def issue(user: User, kind: str, *, name: str = "", lifetime_ms: int | None = LI
 
 
 def by_secret(secret: str) -> AccessToken | None:
-    """The living token of this secret, with its user; None for an unknown, revoked or expired one, or a disabled user."""
+    """The living token of this secret, with its user; None for an unknown, dead or disabled user's one."""
     return _living(AccessToken.secret_hash == _hash(secret))
 
 

@@ -6,7 +6,8 @@ from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.errors import Conflict
-from lumi_box.flow import generate_images, produce_model, request_state
+from lumi_box.flow import request_state
+from lumi_box.flow.handlers import HANDLERS
 from lumi_box.flow.request_state import CANCELLED, ENDED, FAILED, PENDING
 from lumi_box.jobs import lifecycle
 from lumi_box.storage import ledger
@@ -15,22 +16,18 @@ from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
 from lumi_box.tables.job import Attempt, Job
 
 STOPPED = "Cancelled."
+TABLES: dict[str, type[Image] | type[GeneratedModel]] = {"image": Image, "model3d": GeneratedModel}
 
 
 def cancel(box: Box, request: GenerationRequest) -> None:
     """Stop what waits and disown what runs. What is finished stays, and can still be picked or tried again."""
     with transaction():
         jobs = list(Job.select().where(Job.request_id == request.id, Job.status.in_(lifecycle.ACTIVE)))
-        stopped = [job for job in jobs if lifecycle.cancel(box, job)]
-        if not stopped:
+        if not sum(_stop(box, job) for job in jobs):
             raise Conflict("Nothing of this request is waiting or running.")
-        for job in stopped:
-            handler = generate_images if job.kind == "image" else produce_model
-            handler.failed(job, lifecycle.Failure(STOPPED, None))
         current = GenerationRequest.get_by_id(request.id)
-        GenerationRequest.update(status=CANCELLED, updated_at=now_ms()).where(
-            GenerationRequest.id == request.id
-        ).execute()
+        now = now_ms()
+        GenerationRequest.update(status=CANCELLED, updated_at=now).where(GenerationRequest.id == request.id).execute()
         events.record(request.id, "task:updated", status=CANCELLED, phase=current.phase)
 
 
@@ -38,14 +35,30 @@ def retry(box: Box, request: GenerationRequest) -> None:
     """Again what failed: the model if that is what failed, else the images. What worked stays as it is."""
     with transaction():
         model = GeneratedModel.get_or_none(GeneratedModel.request == request)
-        if model is not None and model.status == FAILED:
-            GeneratedModel.update(status=PENDING, progress=0, error_message=None, failed_at=None).where(
-                GeneratedModel.id == model.id
-            ).execute()
-            lifecycle.requeue(box, Job.get_by_id(model.job_id))
-        else:
-            _retry_images(box, request)
-        request_state.refresh(request.id)
+        images = Image.select().where(Image.request == request, Image.status == FAILED)
+        modelling = model is not None and model.status == FAILED
+        failed = [model.job_id] if modelling else [image.job_id for image in images]
+        if not failed:
+            raise Conflict("Nothing of this request has failed.")
+        for job_id in failed:
+            retry_job(box, Job.get_by_id(job_id))
+
+
+def cancel_job(box: Box, job: Job) -> None:
+    """Stop one job, as an operator does; Conflict when it has ended."""
+    with transaction():
+        if not _stop(box, job):
+            raise Conflict(f"Job {job.id} has ended: {job.status}.")
+
+
+def retry_job(box: Box, job: Job) -> None:
+    """Give one failed job new attempts, and set what it works on to wait again; Conflict when it has not failed."""
+    table = TABLES[job.kind]
+    with transaction():
+        lifecycle.requeue(box, job)
+        waiting = {"status": PENDING, "error_message": None, "failed_at": None}
+        table.update(waiting).where(table.id == job.target_id).execute()
+        request_state.refresh(job.request_id)
 
 
 def redo(box: Box, request: GenerationRequest, position: int) -> None:
@@ -75,10 +88,8 @@ def delete(box: Box, request: GenerationRequest) -> None:
         GenerationRequest.delete().where(GenerationRequest.id == request.id).execute()
 
 
-def _retry_images(box: Box, request: GenerationRequest) -> None:
-    failed = list(Image.select().where(Image.request == request, Image.status == FAILED))
-    if not failed:
-        raise Conflict("Nothing of this request has failed.")
-    for image in failed:
-        Image.update(status=PENDING, error_message=None, failed_at=None).where(Image.id == image.id).execute()
-        lifecycle.requeue(box, Job.get_by_id(image.job_id))
+def _stop(box: Box, job: Job) -> bool:
+    if not lifecycle.cancel(box, job):
+        return False
+    HANDLERS[job.kind].failed(job, lifecycle.Failure(STOPPED, None))
+    return True

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-from types import ModuleType
 
 from lumi_box import logs
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.errors import LumiError
-from lumi_box.flow import generate_images, produce_model
+from lumi_box.flow.handlers import HANDLERS
 from lumi_box.jobs import lifecycle
 from lumi_box.jobs.lifecycle import Expired, LostLease
 from lumi_box.tables.base import transaction
 from lumi_box.tables.job import Job
 from lumi_box.worker.leases import LeaseKeeper
-
-# Job kind -> the flow step that does it: `step(box, job)`, and `failed(job, failure)` for the rows of its own.
-HANDLERS: dict[str, ModuleType] = {"image": generate_images, "model3d": produce_model}
 
 logger = logging.getLogger(__name__)
 
