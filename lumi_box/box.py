@@ -8,7 +8,7 @@ from functools import cached_property
 
 from lumi_box.config import Config
 from lumi_box.providers import registry
-from lumi_box.providers.base import ImageProvider, ModelProvider
+from lumi_box.providers.base import ImageProvider, ModelProvider, PromptWriter
 from lumi_box.storage.base import Storage
 
 
@@ -27,6 +27,15 @@ class Box:
     @cached_property
     def model_provider(self) -> ModelProvider:
         return registry.model_provider(self.config)
+
+    @cached_property
+    def prompt_writer(self) -> PromptWriter | None:
+        return registry.prompt_writer(self.config)
+
+    def metered(self, kind: str) -> bool:
+        """Whether an order of the kind may cost money: the built-in providers' do not."""
+        provider = self.image_provider if kind == "image" else self.model_provider
+        return provider.metered
 
     def concurrency(self, kind: str) -> int:
         """Jobs of the kind in flight at once, over all nodes."""

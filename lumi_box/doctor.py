@@ -15,7 +15,6 @@ from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.config import loose_mode
 from lumi_box.errors import LumiError, UpstreamError
-from lumi_box.providers import registry
 from lumi_box.tables import base, migrate
 from lumi_box.tables.base import new_id
 from lumi_box.tables.heartbeat import Heartbeat
@@ -67,21 +66,23 @@ class _Run:
     def __init__(self, name: str, check: Callable[[Box], str], box: Box) -> None:
         self.name, self._check, self._box = name, check, box
         self.thread = threading.Thread(target=self._go, name=f"check-{name}", daemon=True)
-        self._started = time.monotonic()
+        self._started = self._ended = time.monotonic()
         self._found: tuple[bool, str, str] | None = None
 
     def _go(self) -> None:
         try:
-            with base.database.connection_context():
-                self._found = (True, self._check(self._box), "")
+            self._found = (True, self._check(self._box), "")  # opens a connection if, and only if, it needs one
         except Sick as sick:
             self._found = (False, str(sick), sick.hint)
         except UpstreamError as error:
-            self._found = (False, f"{error} {error.vendor_text}".strip(), "See the log for what happened before.")
+            hint = HINTS.get(self.name, "See the log for what happened before.")
+            self._found = (False, f"{error} {error.vendor_text}".strip(), hint)
         except Exception as error:  # whatever a check meets is its finding
             logger.debug("check failed name=%s", self.name, exc_info=True)
             self._found = (False, f"{type(error).__name__}: {error}", HINTS.get(self.name, "See the log."))
-        self._ended = time.monotonic()
+        finally:
+            self._ended = time.monotonic()
+            base.database.close()
 
     def finding(self, deadline: float) -> Finding:
         self.thread.join(max(0.0, deadline - time.monotonic()))
@@ -96,6 +97,9 @@ HINTS = {
     "database": "Check that database.url names a file that this user may write, and that the disk is not full.",
     "migrations": "Run: lumi-box migrate",
     "queue": "Run: lumi-box migrate",
+    "consumer": "See what the database check says.",
+    "scheduler": "See what the database check says.",
+    "clock": "See what the database check says.",
     "storage": "Check that storage.disk.path exists, is mounted, and may be written by this user.",
 }
 
@@ -158,11 +162,11 @@ def check_disk(box: Box) -> str:
 
 
 def check_image_provider(box: Box) -> str:
-    return _provider(box, "providers.image", box.config.providers.image)
+    return box.image_provider.check()
 
 
 def check_model3d_provider(box: Box) -> str:
-    return _provider(box, "providers.model3d", box.config.providers.model3d)
+    return box.model_provider.check()
 
 
 def check_prompt_provider(box: Box) -> str:
@@ -205,18 +209,6 @@ def _alive(role: str) -> str:
             f"The last {role} was seen {age // 1000} seconds ago.", "Run: lumi-box serve, or see why it stopped."
         )
     return f"A {role} was seen {age // 1000} seconds ago."
-
-
-def _provider(box: Box, key: str, name: str) -> str:
-    """A cloud provider would be asked; the built-in one is on this machine when it can be loaded."""
-    missing = [line for line in registry.check(box.config) if line.startswith(f"{key}:")]
-    if missing:
-        raise Sick(missing[0], f"Change {key}.")
-    try:
-        (registry.image_provider if key == "providers.image" else registry.model_provider)(box.config)
-    except (ImportError, LumiError) as error:
-        raise Sick(f"{name} cannot be loaded: {error}", "Install lumi-box again.") from error
-    return f"{name} is on this machine."
 
 
 CHECKS: dict[str, Callable[[Box], str]] = {

@@ -1,5 +1,7 @@
 """The errors of our own: those that a user caused or must hear of, and the two that come from upstream."""
 
+from typing import Any
+
 
 class LumiError(Exception):
     """Base of every error we raise on purpose; its text may be shown to whoever caused it."""
@@ -42,19 +44,41 @@ class NotConfigured(LumiError):
 
 
 class UpstreamError(LumiError):
-    """A provider's failure. `text` is for the maker; `code` and the vendor's words are for the operator."""
+    """A provider's failure. `text` is for the maker; the vendor's code, words and request id are for the operator.
 
-    def __init__(self, text: str, *, code: str = "", vendor_text: str = "") -> None:
+    `alert`: only the operator can mend it (a key, a balance, a quota). `ticket_dead`: the vendor has given the work
+    up, so that another attempt has to order it anew.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        code: str = "",
+        vendor_text: str = "",
+        request_id: str = "",
+        alert: bool = False,
+        ticket_dead: bool = False,
+    ) -> None:
         super().__init__(text)
-        self.code, self.vendor_text = code, vendor_text
+        self.code, self.vendor_text, self.request_id = code, vendor_text, request_id
+        self.alert, self.ticket_dead = alert, ticket_dead
 
 
 class Unavailable(UpstreamError):
     """May pass: time-outs, resets, 5xx, a full disk. Worth another attempt, after `retry_after` seconds if given."""
 
-    def __init__(self, text: str, *, code: str = "", vendor_text: str = "", retry_after: float | None = None) -> None:
-        super().__init__(text, code=code, vendor_text=vendor_text)
+    def __init__(self, text: str, *, retry_after: float | None = None, **told: Any) -> None:
+        super().__init__(text, **told)
         self.retry_after = retry_after
+
+
+class Busy(Unavailable):
+    """The vendor takes no more for now (a rate, a concurrency limit): postpones, and costs no attempt."""
+
+
+class AnswerLost(Unavailable):
+    """The request may have been accepted, but its answer never came. After a submit, nobody knows what was bought."""
 
 
 class Refused(UpstreamError):

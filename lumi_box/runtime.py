@@ -20,6 +20,7 @@ from lumi_box.tables.migrate import migrate
 from lumi_box.worker.queue import JobQueue
 
 ROLES = ("web", "worker")
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def serve(config: Config, role: str) -> int:
 
 def missing_parts(config: Config) -> list[str]:
     """What the config asks for and this version does not have yet, one line each."""
-    lines = registry.check(config)
+    lines = registry.missing(config)
     if config.database.sqlite_path is None:
         lines.append("database.url: MySQL is not in this version yet; write sqlite:///data/lumi.db")
     if config.storage.kind != "disk":
@@ -83,9 +84,16 @@ def _worker(box: Box, queue: JobQueue) -> None:
     from lumi_box.worker.run import run  # the web process does without APScheduler
 
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # Ctrl-C and systemd signal every process, and the supervisor's own SIGTERM follows: twice is not "at once".
-        signal.signal(number, lambda *_: stop.set())
+
+    def end(*_: object) -> None:
+        # Ctrl-C and systemd signal every process, and the supervisor's own SIGTERM follows: a second one means
+        # nothing new, and must not interrupt the first inside `set`, which holds a lock.
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        stop.set()
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, end)
     run(box, queue, stop)
 
 

@@ -46,7 +46,7 @@ def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path, fresh_database: Path) -> Config:
-    loaded = configuration.load(write_config(tmp_path, "\n[queue]\nbackoff_seconds = 0.01\n"))
+    loaded = configuration.load(write_config(tmp_path, "\n[queue]\nbackoff_seconds = 0.01\njobs_per_minute = 0\n"))
     assert loaded.database.sqlite_path is not None
     loaded.database.sqlite_path.parent.mkdir(parents=True)
     shutil.copyfile(fresh_database, loaded.database.sqlite_path)

@@ -1,4 +1,4 @@
-"""Providers for the tests of everything around them: they speak the seam of providers/base.py and do as they are told."""
+"""Providers for tests of what is around them: they speak the seam of providers/base.py and do as they are told."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def png(colour: tuple[int, int, int] = (200, 90, 40), size: int = 64) -> bytes:
 class Scripted:
     """Counts what it is asked for. `fail_next` queues errors; `tickets` makes it answer as a slow vendor does."""
 
+    metered = True
+
     def __init__(self) -> None:
         self.submitted: list[object] = []
         self.polled: list[str] = []
@@ -29,6 +31,9 @@ class Scripted:
         self.slow = False
         self._failures: deque[BaseException] = deque()
         self._poll_failures: deque[BaseException] = deque()
+
+    def check(self) -> str:
+        return "It does as it is told."
 
     def fail_next(self, *errors: BaseException) -> None:
         self._failures.extend(errors)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.errors import Conflict
+from lumi_box.flow import spend, write_variants
 from lumi_box.flow.request_state import IMAGE_GENERATION, IMAGE_PENDING
 from lumi_box.jobs import lifecycle
 from lumi_box.tables.base import transaction
@@ -34,8 +35,14 @@ def accept_prompt(
             earlier = _earlier(user_id, idempotency_key, body_hash)
             if earlier is not None:
                 return earlier
+        spend.require_room_for_images(box)
         request = GenerationRequest.create(
-            user=user_id, prompt=prompt, optimize_prompt=optimize, status=IMAGE_PENDING, phase=IMAGE_GENERATION
+            user=user_id,
+            prompt=prompt,
+            optimize_prompt=optimize,
+            variants=_variants_state(box, variants, optimize),
+            status=IMAGE_PENDING,
+            phase=IMAGE_GENERATION,
         )
         for position in range(IMAGES_PER_REQUEST):
             _order_image(box, request, position, variants[position] if variants else prompt)
@@ -43,6 +50,13 @@ def accept_prompt(
             Submission.create(user=user_id, key=idempotency_key, body_hash=body_hash, request=request)
         events.record(request.id, "task:updated", status=request.status, phase=request.phase)
     return request
+
+
+def _variants_state(box: Box, own: Sequence[str] | None, optimize: bool) -> str:
+    if own:
+        return write_variants.OWN
+    wanted = optimize and box.config.providers.prompt != "none"
+    return write_variants.WANTED if wanted else write_variants.AS_IS
 
 
 def _order_image(box: Box, request: GenerationRequest, position: int, variant: str) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
-from lumi_box.flow import request_state, waiting
+from lumi_box.flow import ordering, request_state, write_variants
 from lumi_box.flow.request_state import DONE, FAILED, GENERATING
-from lumi_box.jobs import lifecycle
+from lumi_box.jobs import alerts, lifecycle
 from lumi_box.jobs.lifecycle import Failure
-from lumi_box.providers.base import ImageOrder, Pending, Picture, Ticket
+from lumi_box.providers.base import ImageOrder, Picture
 from lumi_box.storage import keys, ledger
 from lumi_box.tables.base import transaction
 from lumi_box.tables.generation import Image
@@ -26,13 +26,13 @@ def step(box: Box, job: Job) -> None:
     """Submit, or ask how the ticket stands; when the picture is ready, bring it home and keep it."""
     image = Image.get_by_id(job.target_id)
     _begin(image)
-    provider = box.image_provider
-    order = ImageOrder(image.prompt, image.position, image.seed)
-    answer = provider.submit(order) if job.ticket is None else provider.poll(Ticket(job.ticket))
-    if isinstance(answer, Ticket | Pending):
-        waiting.note(box, job, answer)
+    if not write_variants.settled(box, job, image.request_id):
         return
-    _keep(box, job, image, provider.fetch(answer))
+    image = Image.get_by_id(image.id)  # its prompt may be a variant now
+    provider = box.image_provider
+    ready = ordering.answer(box, job, provider, ImageOrder(image.prompt, image.position, image.seed))
+    if ready is not None:
+        _keep(box, job, image, provider.fetch(ready))
 
 
 def failed(job: Job, failure: Failure) -> None:
@@ -72,6 +72,7 @@ def _keep(box: Box, job: Job, image: Image, picture: Picture) -> None:
         ledger.keep(box.storage, thumbnail, _write(Path(folder, "thumbnail"), _thumbnail(picture.data)), owner)
     with transaction():
         lifecycle.succeed(box, job)
+        alerts.clear(job.provider)
         ledger.promote([key, thumbnail])
         ledger.doom([old for old in (image.object_key, image.thumbnail_key) if old not in (key, thumbnail)])
         Image.update(

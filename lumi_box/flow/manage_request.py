@@ -6,7 +6,7 @@ from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.errors import Conflict
-from lumi_box.flow import request_state
+from lumi_box.flow import request_state, spend
 from lumi_box.flow.handlers import HANDLERS
 from lumi_box.flow.request_state import CANCELLED, ENDED, FAILED, PENDING
 from lumi_box.jobs import lifecycle
@@ -34,10 +34,7 @@ def cancel(box: Box, request: GenerationRequest) -> None:
 def retry(box: Box, request: GenerationRequest) -> None:
     """Again what failed: the model if that is what failed, else the images. What worked stays as it is."""
     with transaction():
-        model = GeneratedModel.get_or_none(GeneratedModel.request == request)
-        images = Image.select().where(Image.request == request, Image.status == FAILED)
-        modelling = model is not None and model.status == FAILED
-        failed = [model.job_id] if modelling else [image.job_id for image in images]
+        failed = [row.job_id for row in _failed_of(request)]
         if not failed:
             raise Conflict("Nothing of this request has failed.")
         for job_id in failed:
@@ -55,6 +52,7 @@ def retry_job(box: Box, job: Job) -> None:
     """Give one failed job new attempts, and set what it works on to wait again; Conflict when it has not failed."""
     table = TABLES[job.kind]
     with transaction():
+        spend.require_room(box, job.kind)
         lifecycle.requeue(box, job)
         waiting = {"status": PENDING, "error_message": None, "failed_at": None}
         table.update(waiting).where(table.id == job.target_id).execute()
@@ -69,6 +67,7 @@ def redo(box: Box, request: GenerationRequest, position: int) -> None:
         image = Image.get(Image.request == request, Image.position == position)
         if image.status not in ENDED:
             raise Conflict(f"Image {position} is being painted already.")
+        spend.require_room(box, "image")
         job = lifecycle.create(box, "image", image.id, request.id, request.user_id)
         Image.update(status=PENDING, seed=image.seed + 1, job_id=job.id, error_message=None, failed_at=None).where(
             Image.id == image.id
@@ -88,8 +87,13 @@ def delete(box: Box, request: GenerationRequest) -> None:
         GenerationRequest.delete().where(GenerationRequest.id == request.id).execute()
 
 
+def _failed_of(request: GenerationRequest) -> list[GeneratedModel] | list[Image]:
+    modelled = list(GeneratedModel.select().where(GeneratedModel.request == request, GeneratedModel.status == FAILED))
+    return modelled or list(Image.select().where(Image.request == request, Image.status == FAILED))
+
+
 def _stop(box: Box, job: Job) -> bool:
     if not lifecycle.cancel(box, job):
         return False
-    HANDLERS[job.kind].failed(job, lifecycle.Failure(STOPPED, None))
+    HANDLERS[job.kind].failed(job, lifecycle.Failure(STOPPED, None, "cancelled"))
     return True

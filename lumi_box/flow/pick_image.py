@@ -5,7 +5,7 @@ from __future__ import annotations
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.errors import Conflict
-from lumi_box.flow import request_state
+from lumi_box.flow import request_state, spend
 from lumi_box.flow.request_state import DONE, FAILED, PENDING
 from lumi_box.jobs import lifecycle
 from lumi_box.tables.base import new_id, transaction
@@ -21,6 +21,7 @@ def pick_image(box: Box, request: GenerationRequest, position: int) -> Generated
         if image.status != DONE:
             raise Conflict(f"Image {position} is not finished yet.")
         current = GenerationRequest.get_by_id(request.id)
+        spend.require_room(box, "model3d")
         model = _model_for(current, image)
         job = lifecycle.create(box, "model3d", model.id, request.id, current.user_id)
         GeneratedModel.update(job_id=job.id).where(GeneratedModel.id == model.id).execute()

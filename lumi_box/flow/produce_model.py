@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
-from lumi_box.flow import request_state, waiting
+from lumi_box.flow import ordering, request_state
 from lumi_box.flow.request_state import DONE, FAILED, GENERATING
-from lumi_box.jobs import lifecycle
+from lumi_box.jobs import alerts, lifecycle
 from lumi_box.jobs.lifecycle import Failure
-from lumi_box.providers.base import ModelOrder, Pending, Picture, Ready, Ticket
+from lumi_box.providers.base import ModelOrder, Picture, Ready
 from lumi_box.storage import keys, ledger
 from lumi_box.tables.base import transaction
 from lumi_box.tables.generation import GeneratedModel, Image
@@ -41,13 +41,10 @@ def step(box: Box, job: Job) -> None:
     model = GeneratedModel.get_by_id(job.target_id)
     _begin(model, job)
     order = _order(box, model)
-    provider = box.model_provider
-    answer = provider.submit(order) if job.ticket is None else provider.poll(Ticket(job.ticket))
-    if isinstance(answer, Ticket | Pending):
-        waiting.note(box, job, answer)
-        _report_progress(model, job.progress)
-        return
-    _build(box, job, model, order, answer)
+    ready = ordering.answer(box, job, box.model_provider, order)
+    _report_progress(model, job.progress)
+    if ready is not None:
+        _build(box, job, model, order, ready)
 
 
 def failed(job: Job, failure: Failure) -> None:
@@ -129,6 +126,7 @@ def _keep(box: Box, job: Job, model: GeneratedModel, files: ModelFiles) -> None:
     now = now_ms()
     with transaction():
         lifecycle.succeed(box, job)
+        alerts.clear(job.provider)
         ledger.promote(str(key) for column, key in columns.items() if column.endswith("_key"))
         GeneratedModel.update(
             **columns, status=DONE, progress=100, error_message=None, completed_at=now, updated_at=now

@@ -16,7 +16,7 @@ from peewee import fn
 
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
-from lumi_box.errors import Conflict, LumiError, Refused, Unavailable, UpstreamError
+from lumi_box.errors import AnswerLost, Busy, Conflict, LumiError, Refused, Unavailable, UpstreamError
 from lumi_box.jobs import retry
 from lumi_box.tables.base import new_id, transaction
 from lumi_box.tables.job import Attempt, Job
@@ -29,6 +29,7 @@ ACTIVE = (PENDING, RUNNING, RETRYING)
 DEAD = (FAILED, TIMEOUT)
 
 LEASE_MS = 10_000
+MINUTE_MS = 60_000
 UNFORESEEN = "Something went wrong on our side. The operator can see it in the log."
 
 
@@ -50,6 +51,7 @@ class Failure:
 
     message: str
     delay: float | None
+    outcome: str
 
     @property
     def will_retry(self) -> bool:
@@ -76,7 +78,7 @@ def claim(box: Box, job_id: str) -> Job | None:
         if job.status == RUNNING and job.lease is None:
             return _resume(job)
         if job.status in WAITING and in_flight(job.kind) < box.concurrency(job.kind):
-            return _begin(box, job)
+            return None if _too_soon(box, job) else _begin(box, job)
     return None
 
 
@@ -91,10 +93,23 @@ def heartbeat(lease: str) -> bool:
     return Job.update(lease_until=until).where(Job.lease == lease, Job.status == RUNNING).execute() == 1
 
 
+def begin_submit(job: Job, provider: str) -> None:
+    """Note that an order is about to be placed: if nothing follows, nobody knows whether the vendor took it."""
+    with transaction():
+        _update(job, provider=provider)
+        _attempt_of(job, provider=provider, submitting_since=now_ms())
+
+
 def save_ticket(job: Job, ticket: str) -> None:
     """Before anything else happens to a submitted job: from here on it is resumed, not asked for again."""
     _update(job, ticket=ticket)
-    _attempt_of(job, ticket=ticket)
+    _attempt_of(job, ticket=ticket, submitting_since=None)
+
+
+def save_result(job: Job, reference: str) -> None:
+    """Likewise for a vendor that answers at once."""
+    _update(job, result=reference)
+    _attempt_of(job, submitting_since=None)
 
 
 def save_progress(job: Job, percent: int) -> None:
@@ -107,9 +122,19 @@ def snooze(box: Box, job: Job, delay: float) -> None:
     box.enqueue(job.id, delay)
 
 
+def postpone(box: Box, job: Job, error: Busy) -> None:
+    """The vendor takes no more for now, which is not the job's fault: the attempt goes on, until its deadline."""
+    waited = (now_ms() - (job.attempt_started_at or now_ms())) / 1000
+    code, text = error.code, error.vendor_text or str(error)
+    _attempt_of(
+        job, submitting_since=None, error_code=code, error_text=text, vendor_request_id=error.request_id or None
+    )
+    snooze(box, job, retry.busy_seconds(waited, error.retry_after))
+
+
 def succeed(box: Box, job: Job) -> None:
     now = now_ms()
-    _update(job, status=COMPLETED, progress=100, ended_at=now, lease=None, lease_until=None)
+    _update(job, status=COMPLETED, progress=100, ended_at=now, lease=None, lease_until=None, result=None)
     _attempt_of(job, ended_at=now, outcome="completed")
     _make_room(box, job.kind)
 
@@ -122,8 +147,14 @@ def fail(box: Box, job: Job, error: BaseException) -> Failure:
     message = str(error) if isinstance(error, LumiError) else UNFORESEEN
     code = getattr(error, "code", "") or type(error).__name__
     vendor_text = getattr(error, "vendor_text", "") or message
-    _attempt_of(job, ended_at=now, outcome=_outcome(error), error_code=code, error_text=vendor_text)
+    outcome = _outcome(job, error)
+    request_id = getattr(error, "request_id", "") or None
+    _attempt_of(
+        job, ended_at=now, outcome=outcome, error_code=code, error_text=vendor_text, vendor_request_id=request_id
+    )
     changes = {"error_code": code, "error_message": message, "lease": None, "lease_until": None}
+    if getattr(error, "ticket_dead", False):
+        changes |= {"ticket": None, "result": None}
     if delay is None:
         dead = TIMEOUT if isinstance(error, Expired) else FAILED
         _update(job, status=dead, ended_at=now, **changes)
@@ -131,7 +162,7 @@ def fail(box: Box, job: Job, error: BaseException) -> Failure:
         _update(job, status=RETRYING, run_after=now + round(delay * 1000), **changes)
         box.enqueue(job.id, delay)
     _make_room(box, job.kind)
-    return Failure(message, delay)
+    return Failure(message, delay, outcome)
 
 
 def cancel(box: Box, job: Job) -> bool:
@@ -149,7 +180,8 @@ def cancel(box: Box, job: Job) -> bool:
 
 def requeue(box: Box, job: Job) -> None:
     """Give a job that ended badly a new set of attempts; its history stays."""
-    changes = {"status": PENDING, "attempt": 0, "progress": 0, "ended_at": None, "run_after": now_ms(), "ticket": None}
+    changes = {"status": PENDING, "attempt": 0, "progress": 0, "ended_at": None, "run_after": now_ms()}
+    changes |= {"ticket": None, "result": None}
     ended = (*DEAD, CANCELLED)
     if (
         Job.update(**changes, error_code=None, error_message=None)
@@ -170,6 +202,7 @@ def _begin(box: Box, job: Job) -> Job:
             attempt=Job.attempt + 1,
             started_at=fn.COALESCE(Job.started_at, now),
             deadline_at=now + box.config.queue.job_timeout_seconds * 1000,
+            attempt_started_at=now,
             lease=lease,
             lease_until=now + LEASE_MS,
         )
@@ -179,8 +212,26 @@ def _begin(box: Box, job: Job) -> Job:
     if changed != 1:
         raise LostLease("The job was taken by another worker.")
     taken = Job.get_by_id(job.id)
-    Attempt.create(job=taken, number=taken.attempt, started_at=now, ticket=taken.ticket)
+    submits = taken.ticket is None and taken.result is None and box.metered(taken.kind)
+    Attempt.create(job=taken, number=taken.attempt, started_at=now, ticket=taken.ticket, submits=submits)
     return taken
+
+
+def _too_soon(box: Box, job: Job) -> bool:
+    """Whether this minute's orders of the kind are used up; then the job is woken when the next one is due."""
+    limit = box.config.queue.jobs_per_minute
+    if not limit or not box.metered(job.kind) or job.ticket is not None or job.result is not None:
+        return False
+    now = now_ms()
+    recent = (Job.kind == job.kind) & Attempt.submits & (Attempt.started_at > now - MINUTE_MS)
+    started = Attempt.select(Attempt.started_at).join(Job).where(recent).order_by(Attempt.started_at.desc())
+    oldest = started.limit(1).offset(limit - 1).scalar()
+    if oldest is None:
+        return False
+    wait = oldest + MINUTE_MS - now
+    Job.update(run_after=now + wait).where(Job.id == job.id, Job.status.in_(WAITING)).execute()
+    box.enqueue(job.id, wait / 1000)
+    return True
 
 
 def _resume(job: Job) -> Job | None:
@@ -211,7 +262,10 @@ def _make_room(box: Box, kind: str) -> None:
         box.enqueue(waiting, 0)
 
 
-def _outcome(error: BaseException) -> str:
+def _outcome(job: Job, error: BaseException) -> str:
+    """`doubtful` when an order was under way and nobody knows what became of it."""
+    if isinstance(error, AnswerLost | Died) and _submitting(job):
+        return "doubtful"
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (Expired, "timeout"),
         (Died, "died"),
@@ -219,3 +273,8 @@ def _outcome(error: BaseException) -> str:
         (UpstreamError, "unavailable"),
     )
     return next((name for kind, name in kinds if isinstance(error, kind)), "crashed")
+
+
+def _submitting(job: Job) -> bool:
+    under_way = (Attempt.job == job) & Attempt.ended_at.is_null() & Attempt.submitting_since.is_null(False)
+    return bool(Attempt.select().where(under_way).exists())

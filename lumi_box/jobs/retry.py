@@ -7,6 +7,7 @@ import random
 from lumi_box.errors import Refused, Unavailable
 
 MAX_DELAY_SECONDS = 300.0
+BUSY_FIRST_SECONDS, BUSY_LAST_SECONDS = 1.0, 15.0
 
 
 def delay_seconds(error: BaseException, attempt: int, max_attempts: int, backoff_seconds: float) -> float | None:
@@ -22,3 +23,10 @@ def delay_seconds(error: BaseException, attempt: int, max_attempts: int, backoff
     backoff = min(backoff_seconds * 2 ** (attempt - 1), MAX_DELAY_SECONDS)
     asked = getattr(error, "retry_after", None) or 0.0
     return float(max(backoff * random.uniform(0.5, 1.0), asked))  # noqa: S311  spread, not secrecy
+
+
+def busy_seconds(waited_seconds: float, retry_after: float | None) -> float:
+    """How long to leave a busy vendor alone: as it asked, else longer the longer it has been busy, with jitter."""
+    if retry_after is not None:
+        return retry_after
+    return min(max(BUSY_FIRST_SECONDS, waited_seconds / 2), BUSY_LAST_SECONDS) * random.uniform(0.75, 1.25)  # noqa: S311

@@ -63,8 +63,20 @@ class Ready:
     reference: str
 
 
+class PromptWriter(Protocol):
+    """An LLM that turns a maker's prompt into four variants for the painter."""
+
+    name: str
+
+    def write(self, prompt: str) -> list[str]:
+        """Exactly four, each of 1 to 500 characters, in the prompt's language. Raises Unavailable, Refused."""
+
+    def check(self) -> str: ...
+
+
 class ImageProvider(Protocol):
     name: str
+    metered: bool  # whether a submit may cost money
 
     def submit(self, order: ImageOrder) -> Ticket | Ready: ...
 
@@ -72,12 +84,18 @@ class ImageProvider(Protocol):
 
     def fetch(self, ready: Ready) -> Picture: ...
 
+    def check(self) -> str:
+        """What was found where the vendor can be asked without cost: reachable, key accepted. Raises as `poll` does."""
+
 
 class ModelProvider(Protocol):
     name: str
+    metered: bool  # whether a submit may cost money
 
     def submit(self, order: ModelOrder) -> Ticket | Ready: ...
 
     def poll(self, ticket: Ticket) -> Pending | Ready: ...
 
     def fetch(self, ready: Ready, order: ModelOrder, workdir: Path) -> TexturedMesh: ...
+
+    def check(self) -> str: ...

@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
+from typing import Any
 
 from lumi_box.config import Config
 from lumi_box.errors import NotConfigured
-from lumi_box.providers.base import ImageProvider, ModelProvider
+from lumi_box.providers.base import ImageProvider, ModelProvider, PromptWriter
 
-# Module and class as text: the web process knows the names without loading what paints and models.
-IMAGES = {"builtin": "lumi_box.providers.images.builtin:BuiltinImages"}
-MODELS3D = {"builtin": "lumi_box.providers.models3d.builtin:BuiltinModels"}
+# Modules as text: the web process knows the names without loading what paints and models.
+# Each has `build(config)`, which answers its adapter.
+IMAGES = {"builtin": "lumi_box.providers.images.builtin"}
+MODELS3D = {"builtin": "lumi_box.providers.models3d.builtin"}
+
+
+PROMPTS: dict[str, str] = {}
+
+
+def prompt_writer(config: Config) -> PromptWriter | None:
+    """The LLM that writes variants; None where none is configured."""
+    if config.providers.prompt == "none":
+        return None
+    writer: PromptWriter = _build(PROMPTS, "providers.prompt", config.providers.prompt, config)
+    return writer
 
 
 def image_provider(config: Config) -> ImageProvider:
-    return cast(ImageProvider, _build(IMAGES, "providers.image", config.providers.image))
+    provider: ImageProvider = _build(IMAGES, "providers.image", config.providers.image, config)
+    return provider
 
 
 def model_provider(config: Config) -> ModelProvider:
-    return cast(ModelProvider, _build(MODELS3D, "providers.model3d", config.providers.model3d))
+    provider: ModelProvider = _build(MODELS3D, "providers.model3d", config.providers.model3d, config)
+    return provider
 
 
-def check(config: Config) -> list[str]:
+def missing(config: Config) -> list[str]:
     """One line for each provider that the config names and this version does not have."""
-    wanted = (
-        (IMAGES, "providers.image", config.providers.image),
-        (MODELS3D, "providers.model3d", config.providers.model3d),
-    )
+    named = config.providers
+    wanted = ((IMAGES, "providers.image", named.image), (MODELS3D, "providers.model3d", named.model3d))
     return [_missing(known, key, name) for known, key, name in wanted if name not in known]
 
 
-def _build(known: dict[str, str], key: str, name: str) -> object:
+def _build(known: dict[str, str], key: str, name: str, config: Config) -> Any:
     if name not in known:
         raise NotConfigured(_missing(known, key, name))
-    module, _, attribute = known[name].partition(":")
-    return getattr(import_module(module), attribute)()
+    return import_module(known[name]).build(config)
 
 
 def _missing(known: dict[str, str], key: str, name: str) -> str:

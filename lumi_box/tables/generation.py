@@ -24,6 +24,8 @@ class GenerationRequest(Table):
     user_id: str
     prompt = CharField(500)
     optimize_prompt = BooleanField(default=True)
+    variants = CharField(8)  # own, as-is, wanted, written or fallback: see flow/write_variants.py
+    variants_lease_until = BigIntegerField(null=True)  # until when one of its jobs has them written
     status = CharField(20)
     phase = CharField(20)
     selected_position = IntegerField(null=True)

@@ -1,6 +1,6 @@
 """Background work and its history."""
 
-from peewee import AutoField, BigIntegerField, CharField, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BigIntegerField, BooleanField, CharField, ForeignKeyField, IntegerField, TextField
 
 from lumi_box.clock import now_ms
 from lumi_box.tables.base import ID_LENGTH, Table, new_id
@@ -19,6 +19,7 @@ class Job(Table):
     progress = IntegerField(default=0)  # percent
     provider = CharField(32, default="")
     ticket = CharField(255, null=True)  # the vendor's id of the work that the current attempt waits for
+    result = TextField(null=True)  # what a vendor that answers at once answered: fetched from, not bought again
     run_after = BigIntegerField(default=now_ms)
     deadline_at = BigIntegerField(null=True)  # of the current attempt
     lease = CharField(ID_LENGTH, null=True)  # who runs a step of it now
@@ -27,6 +28,7 @@ class Job(Table):
     error_message = TextField(null=True)
     created_at = BigIntegerField(default=now_ms)
     started_at = BigIntegerField(null=True)
+    attempt_started_at = BigIntegerField(null=True)
     ended_at = BigIntegerField(null=True)
 
     class Meta:
@@ -46,11 +48,14 @@ class Attempt(Table):
     number = IntegerField()
     provider = CharField(32, default="")
     ticket = CharField(255, null=True)
+    submits = BooleanField(default=False)  # it may order from a vendor: counted by `queue.jobs_per_minute`
+    submitting_since = BigIntegerField(null=True)  # an order is under way; if it stays so, nobody knows what was bought
     started_at = BigIntegerField(default=now_ms)
     ended_at = BigIntegerField(null=True)
-    outcome = CharField(16, null=True)  # completed, unavailable, refused, crashed, timeout, cancelled
+    outcome = CharField(16, null=True)  # completed, unavailable, refused, doubtful, died, crashed, timeout, cancelled
+    vendor_request_id = CharField(100, null=True)
     error_code = CharField(100, null=True)
     error_text = TextField(null=True)
 
     class Meta:
-        indexes = ((("job", "started_at"), False),)
+        indexes = ((("job", "started_at"), False), (("submits", "started_at"), False))

@@ -7,9 +7,9 @@ import logging
 from lumi_box import logs
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
-from lumi_box.errors import LumiError
+from lumi_box.errors import Busy, LumiError
 from lumi_box.flow.handlers import HANDLERS
-from lumi_box.jobs import lifecycle
+from lumi_box.jobs import alerts, lifecycle
 from lumi_box.jobs.lifecycle import Expired, LostLease
 from lumi_box.tables.base import transaction
 from lumi_box.tables.job import Job
@@ -33,6 +33,8 @@ class Worker:
                 self._step(job)
             except LostLease:
                 logger.info("step given up: the job was cancelled or taken over")
+            except Busy as busy:
+                postpone(self._box, job, busy)
             except Exception as error:  # the worker's one broad except: each failure is a recorded attempt
                 end_attempt(self._box, job, error)
 
@@ -42,23 +44,36 @@ class Worker:
         HANDLERS[job.kind].step(self._box, job)
 
 
+def postpone(box: Box, job: Job, busy: Busy) -> None:
+    try:
+        with transaction():
+            lifecycle.postpone(box, job, busy)
+            alerts.raise_for(job.provider, busy)
+    except LostLease:
+        logger.info("not postponed: the job was cancelled or taken over")
+        return
+    logger.info("vendor busy kind=%s provider=%s code=%s", job.kind, job.provider, busy.code)
+
+
 def end_attempt(box: Box, job: Job, error: BaseException) -> None:
     """The job's status, the state of what it works on, and the events that tell of it: one transaction."""
     try:
         with transaction():
             failure = lifecycle.fail(box, job, error)
             HANDLERS[job.kind].failed(job, failure)
+            alerts.raise_for(job.provider, error)
     except LostLease:
         logger.info("failure not recorded: the job was cancelled or taken over")
         return
-    foreseen = isinstance(error, LumiError)
+    foreseen = isinstance(error, LumiError) and failure.outcome != "doubtful"
     logger.log(
         logging.WARNING if foreseen else logging.ERROR,
-        "attempt failed kind=%s attempt=%d will_retry=%s code=%s reason=%s",
+        "attempt failed kind=%s attempt=%d outcome=%s will_retry=%s code=%s reason=%s",
         job.kind,
         job.attempt,
+        failure.outcome,
         failure.will_retry,
         getattr(error, "code", "") or type(error).__name__,
         getattr(error, "vendor_text", "") or str(error),
-        exc_info=None if foreseen else error,
+        exc_info=None if isinstance(error, LumiError) else error,
     )

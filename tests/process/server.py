@@ -8,6 +8,7 @@ import functools
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -46,11 +47,18 @@ _Found = TypeVar("_Found")
 
 
 def command(*words: str, cwd: Path, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """One run of `lumi-box`, to its end."""
+    """One run of `lumi-box`, to its end; it must leave no process behind."""
     line = [sys.executable, "-m", "lumi_box", *words]
-    return subprocess.run(
-        line, cwd=cwd, input=stdin, capture_output=True, text=True, timeout=timeout, env=_environment(), check=False
-    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        line, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=_environment(), start_new_session=True
+    ) as process:
+        try:
+            out, err = process.communicate(stdin, timeout)
+            gone(process.pid)
+        finally:
+            _kill_group(process.pid)
+    return subprocess.CompletedProcess(line, process.returncode, out, err)
 
 
 def eventually(look: Callable[[], _Found], seconds: float, what: str) -> _Found:
@@ -64,9 +72,12 @@ def eventually(look: Callable[[], _Found], seconds: float, what: str) -> _Found:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the range from which the system gives clients theirs, so that it stays free while a server restarts."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 class Server:
@@ -129,8 +140,7 @@ class Server:
     def kill(self) -> None:
         """SIGKILL to every process of every group: a power cut, and the end of each test."""
         for process in self._processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill_group(process.pid)
             process.wait(10)
             gone(process.pid)
         self._processes.clear()
@@ -197,6 +207,11 @@ def members(group: int) -> list[int]:
 def gone(group: int, seconds: float = 10.0) -> None:
     """Return once no process of the group is alive; AssertionError when one outlives the time."""
     eventually(lambda: not members(group), seconds, f"the end of process group {group}: {members(group)}")
+
+
+def _kill_group(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _stat(pid: int) -> tuple[str, int, int]:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 import trimesh
-from process.server import POLL_SECONDS, Server, Stream, command, eventually, gone, members
+from process.server import Server, Stream, command, eventually, gone, members
 
 pytestmark = [
     pytest.mark.process,
@@ -24,7 +24,8 @@ pytestmark = [
 ]
 
 SLOWEST_SECONDS = 30.0  # of four pictures, and of one model, on a slow and busy machine
-STOP_SECONDS = 15
+STOP_SECONDS = 20
+SOON_SECONDS = 14.0  # less than any part of the server waits before it gives up: nothing had to be given up
 HEIGHT_MM = 60.0
 
 
@@ -159,16 +160,24 @@ def test_sigterm_while_painting_ends_everything_in_time_with_status_0(server):
         assert stream.ended.wait(5)
         assert stream.comments[-1] == "the server stops; come back"
     print(f"stopped {took:.1f} s after SIGTERM, with two pictures being painted and a stream open")
-    assert took < STOP_SECONDS
+    assert took < SOON_SECONDS
     assert members(server.process.pid) == []
     assert server.query("SELECT 1 FROM job WHERE status = 'RUNNING' AND lease IS NOT NULL") == []
     assert "Traceback" not in server.log
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "systemd"])
-def test_a_signal_that_every_process_receives_lets_running_work_finish(server, number):
+@pytest.mark.parametrize(
+    ("engine", "number"),
+    [("gunicorn", signal.SIGINT), ("gunicorn", signal.SIGTERM), ("waitress", signal.SIGINT)],
+    ids=["gunicorn-ctrl-c", "gunicorn-systemd", "waitress-ctrl-c"],
+)
+def test_a_signal_that_every_process_receives_lets_running_work_finish(tmp_path, engine, number):
     """A terminal sends Ctrl-C to the whole group, systemd its SIGTERM; the parent's own then comes on top."""
-    server.start()
+    with Server(tmp_path, engine=engine, shutdown_seconds=STOP_SECONDS) as server:
+        assert_stops_gracefully(server.start(), number)
+
+
+def assert_stops_gracefully(server: Server, number: int) -> None:
     task_id = server.create("a red apple")["id"]
     with Stream(server, task_id) as stream:
         stream.wait_for("image:generating")
@@ -182,7 +191,7 @@ def test_a_signal_that_every_process_receives_lets_running_work_finish(server, n
     assert "worker stopped" in server.log
     assert server.query("SELECT count(*) FROM image WHERE status = 'COMPLETED'") != [(0,)]
     assert server.query("SELECT 1 FROM job WHERE status = 'RUNNING'") == []
-    assert took < STOP_SECONDS
+    assert took < SOON_SECONDS
 
 
 def test_a_second_sigterm_ends_everything_at_once(server):
@@ -231,7 +240,6 @@ def test_web_and_worker_started_apart_share_the_work(tmp_path):
     with Server(tmp_path, engine="waitress", shutdown_seconds=STOP_SECONDS) as server:
         web = server.start("web").process
         task_id = server.create("a white boat")["id"]
-        time.sleep(4 * POLL_SECONDS)
         assert server.task(task_id)["status"] == "IMAGE_PENDING"
         assert "engine=waitress" in server.log
         worker = server.start("worker").process

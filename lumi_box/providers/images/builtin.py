@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lumi_box.errors import Refused
 from lumi_box.providers.base import Picture, Ready
 
 if TYPE_CHECKING:
+    from lumi_box.config import Config
     from lumi_box.providers.base import ImageOrder, Pending, Ticket
+
+
+def build(config: Config) -> BuiltinImages:
+    return BuiltinImages()
 
 
 class BuiltinImages:
     """Answers `submit` at once and paints when the result is fetched, about a second of one core."""
 
     name = "builtin"
+    metered = False
 
     def submit(self, order: ImageOrder) -> Ready:
         return Ready(json.dumps({"prompt": order.prompt, "position": order.position, "seed": order.seed}))
@@ -29,3 +36,9 @@ class BuiltinImages:
         order = json.loads(ready.reference)
         painting = paint(order["prompt"], order["position"], order["seed"])
         return Picture(painting.png, "image/png", painting.hints)
+
+    def check(self) -> str:
+        missing = [name for name in ("resvg_py", "skimage") if find_spec(name) is None]
+        if missing:
+            raise Refused("The built-in library is not complete.", vendor_text=f"missing: {', '.join(missing)}")
+        return "The built-in symbol library is on this machine."

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lumi_box.errors import Refused
 from lumi_box.providers.base import ModelOrder, Ready, Ticket
 
 if TYPE_CHECKING:
+    from lumi_box.config import Config
     from lumi_box.meshes.mesh import TexturedMesh
 
 log = logging.getLogger(__name__)
+
+
+def build(config: Config) -> BuiltinModels:
+    return BuiltinModels()
 
 
 class BuiltinModels:
     """There is nobody to wait for: an order is ready at once, and fetching it does the work."""
 
     name = "builtin"
+    metered = False
 
     def submit(self, order: ModelOrder) -> Ready:
         return Ready(reference="")
@@ -40,3 +48,9 @@ class BuiltinModels:
             result.support_margin_mm,
         )
         return result.mesh
+
+    def check(self) -> str:
+        missing = [name for name in ("manifold3d", "skimage", "trimesh") if find_spec(name) is None]
+        if missing:
+            raise Refused("The built-in modeller is not complete.", vendor_text=f"missing: {', '.join(missing)}")
+        return "The built-in modeller is on this machine."

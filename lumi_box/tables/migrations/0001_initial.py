@@ -66,6 +66,8 @@ class GenerationRequest(Model):
     user = ForeignKeyField(User, on_delete="CASCADE", backref="+", index=False)
     prompt = CharField(500)
     optimize_prompt = BooleanField()
+    variants = CharField(8)
+    variants_lease_until = BigIntegerField(null=True)
     status = CharField(20)
     phase = CharField(20)
     selected_position = IntegerField(null=True)
@@ -167,6 +169,7 @@ class Job(Model):
     progress = IntegerField()
     provider = CharField(32)
     ticket = CharField(255, null=True)
+    result = TextField(null=True)
     run_after = BigIntegerField()
     deadline_at = BigIntegerField(null=True)
     lease = CharField(36, null=True)
@@ -175,6 +178,7 @@ class Job(Model):
     error_message = TextField(null=True)
     created_at = BigIntegerField()
     started_at = BigIntegerField(null=True)
+    attempt_started_at = BigIntegerField(null=True)
     ended_at = BigIntegerField(null=True)
 
     class Meta:
@@ -192,15 +196,21 @@ class Attempt(Model):
     number = IntegerField()
     provider = CharField(32)
     ticket = CharField(255, null=True)
+    submits = BooleanField()
+    submitting_since = BigIntegerField(null=True)
     started_at = BigIntegerField()
     ended_at = BigIntegerField(null=True)
     outcome = CharField(16, null=True)
+    vendor_request_id = CharField(100, null=True)
     error_code = CharField(100, null=True)
     error_text = TextField(null=True)
 
     class Meta:
         table_name = "attempt"
-        indexes = ((("job", "started_at"), False),)
+        indexes = (
+            (("job", "started_at"), False),
+            (("submits", "started_at"), False),
+        )
 
 
 class Event(Model):
@@ -254,6 +264,39 @@ class Heartbeat(Model):
 
     class Meta:
         table_name = "heartbeat"
+
+
+class Purchase(Model):
+    month = CharField(7)
+    user_id = CharField(36)
+    request_id = CharField(36)
+    job_id = CharField(36)
+    provider = CharField(32)
+    operation = CharField(12)
+    price = BigIntegerField()
+    currency = CharField(8)
+    at = BigIntegerField()
+
+    class Meta:
+        table_name = "purchase"
+        indexes = (
+            (("month", "provider"), False),
+            (("month", "user_id"), False),
+        )
+
+
+class Alert(Model):
+    provider = CharField(32)
+    code = CharField(100)
+    text = TextField()
+    count = IntegerField()
+    first_at = BigIntegerField()
+    last_at = BigIntegerField()
+    cleared_at = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "alert"
+        indexes = ((("provider", "code"), True),)
 
 
 class KV(Model):
@@ -311,6 +354,8 @@ TABLES = (
     StoredObject,
     Interaction,
     Heartbeat,
+    Purchase,
+    Alert,
     KV,
     Schedule,
     Task,
