@@ -18,6 +18,7 @@ from lumi_box import __version__, logs
 from lumi_box.accounts import local
 from lumi_box.box import Box
 from lumi_box.events import Follower
+from lumi_box.flow import spend
 from lumi_box.shipped import shipped
 from lumi_box.tables.base import database
 from lumi_box.web import api, errors, files, pages, session
@@ -116,8 +117,8 @@ def _context(box: Box) -> dict[str, Any]:
         "development": config.development,
         "needs_admin": not g.get("failing") and current_user() is None and not local.any_exist(),
         "spend": {
-            "image_price": config.spend.image_price,
-            "model_price": config.spend.model_price,
+            "image_price": spend.price(box, "image") / spend.UNIT,
+            "model_price": spend.price(box, "model3d") / spend.UNIT,
             "currency": config.spend.currency,
         },
     }

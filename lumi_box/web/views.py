@@ -24,6 +24,11 @@ def task(task_id: str) -> JSON:
     return _tasks([owned.request_of(task_id)])[0]
 
 
+def variants_of(task_id: str) -> str:
+    """How the task's four prompts came about: own, as-is, wanted, written or fallback."""
+    return owned.request_of(task_id).variants
+
+
 def task_and_event(task_id: str) -> tuple[JSON, int]:
     """The task and the id of the last event that it includes, out of one state of the database."""
     with snapshot():

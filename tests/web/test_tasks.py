@@ -7,18 +7,74 @@ from lumi_box.flow.accept_prompt import accept_prompt
 from lumi_box.tables.generation import GenerationRequest
 
 TASK = set(
-    "id userId prompt originalPrompt status phase selectedImageIndex createdAt updatedAt completedAt errorMessage "
-    "images model".split()
+    [
+        "id",
+        "userId",
+        "prompt",
+        "originalPrompt",
+        "status",
+        "phase",
+        "selectedImageIndex",
+        "createdAt",
+        "updatedAt",
+        "completedAt",
+        "errorMessage",
+        "images",
+        "model",
+    ]
 )
 IMAGE = set(
-    "id requestId index imageUrl url thumbnailUrl imagePrompt imageStatus createdAt completedAt failedAt errorMessage "
-    "generationJob".split()
+    [
+        "id",
+        "requestId",
+        "index",
+        "imageUrl",
+        "url",
+        "thumbnailUrl",
+        "imagePrompt",
+        "imageStatus",
+        "createdAt",
+        "completedAt",
+        "failedAt",
+        "errorMessage",
+        "generationJob",
+    ]
 )
 MODEL = set(
-    "id userId source requestId sourceImageId name description modelUrl mtlUrl textureUrl glbUrl previewImageUrl format "
-    "fileSize faceCount vertexCount visibility publishedAt viewCount likeCount favoriteCount downloadCount "
-    "generationStatus progress sliceTaskId printStatus createdAt updatedAt completedAt failedAt errorMessage "
-    "generationJob".split()
+    [
+        "id",
+        "userId",
+        "source",
+        "requestId",
+        "sourceImageId",
+        "name",
+        "description",
+        "modelUrl",
+        "mtlUrl",
+        "textureUrl",
+        "glbUrl",
+        "previewImageUrl",
+        "format",
+        "fileSize",
+        "faceCount",
+        "vertexCount",
+        "visibility",
+        "publishedAt",
+        "viewCount",
+        "likeCount",
+        "favoriteCount",
+        "downloadCount",
+        "generationStatus",
+        "progress",
+        "sliceTaskId",
+        "printStatus",
+        "createdAt",
+        "updatedAt",
+        "completedAt",
+        "failedAt",
+        "errorMessage",
+        "generationJob",
+    ]
 )
 JOB = {"id", "status", "retryCount", "progress"}
 

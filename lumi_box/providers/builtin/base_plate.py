@@ -15,7 +15,7 @@ from lumi_box.providers.builtin.shape import Shape
 THICKNESS_MM = 4.0
 TOP_EDGE_MM = 1.0  # rounded
 SAFE_MARGIN_MM = 5.0  # of the centre of mass inside the support; what is promised is 3 at 60 mm
-WIDEST_TO_TALLEST = 3.4  # 60 mm tall is then at most 204 mm wide, and fits a common print bed
+WIDEST_TO_TALLEST = 3.25  # 60 mm tall is then about 210 mm wide at most, plate included, and fits a common print bed
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,11 @@ class Body:
 
 def raise_body(shape: Shape, silhouette: Mask) -> Body:
     """Give the silhouette its thickness, without relief yet."""
-    bottom = morphology.bounds(silhouette)[1]
-    ground = bottom - round(GROUND_CUT_MM / PIXEL_MM)
+    top, bottom, _, _ = morphology.bounds(silhouette)
     mask = silhouette.copy()
-    mask[ground:] = False
+    mask[bottom - min(round(GROUND_CUT_MM / PIXEL_MM), (bottom - top) // 6) :] = False
     mask = morphology.largest_component(mask)
+    ground = morphology.bounds(mask)[1]  # higher, should the cut have parted the lowest piece from the rest
     half = half_thickness(shape, mask, silhouette)
     none = np.zeros_like(half)
     return Body(shape, mask, half, none, none, ground)

@@ -33,6 +33,7 @@ Pixels = NDArray[np.uint8]
 TRUSTED = 0.45  # confidence from which on the segmentation is believed
 HEIGHT_MM = 60.0
 STABLE_MM = 3.0  # margin of the centre of mass inside the support, at that height
+STABLE_ALONE_MM = 5.0  # without a plate, on feet that may be small
 LONGEST_RELIEF = 2.0  # sides of a plate; a longer picture is cut to it
 RELIEF_DEPTH_MM = 2.0
 RELIEF_FRAME_MM = 2.0
@@ -52,14 +53,14 @@ class Reconstruction:
 def reconstruct(data: bytes, hints: Mapping[str, Any]) -> Reconstruction:
     """Raises `Refused` with a sentence for the user where no solid can come of the picture."""
     cut_out = segment(decode_picture(data))
-    faceted = bool(hints.get("faceted", False))
     if cut_out.confidence >= TRUSTED:
         framed = frame_object(cut_out.rgb, drop_specks(cut_out.mask))
         silhouette = clean_silhouette(framed.mask, PIXEL_MM)
         shape = choose_shape(hints, framed, silhouette)
     else:
         framed = _whole_picture(cut_out.rgb)
-        silhouette, shape, faceted = framed.mask, Shape.RELIEF, False
+        silhouette, shape = framed.mask, Shape.RELIEF
+    faceted = bool(hints.get("faceted", False)) and shape not in (Shape.SLAB, Shape.RELIEF)  # plates live by relief
     labels = _regions(shape, framed, silhouette, faceted=faceted)
     mirrored = _back_is_mirrored(hints, shape, silhouette)
     body = _carve(raise_body(shape, silhouette), framed, labels, mirrored=mirrored)
@@ -132,7 +133,7 @@ def _standing(body: Body, *, faceted: bool) -> tuple[Surface, BasePlate | None, 
         surface = extract_surface(signed_field(body, plate), faceted=faceted)
         scale = HEIGHT_MM / float(np.ptp(surface.vertices[:, 1]))
         margin = support_margin(surface.vertices, surface.faces) * scale
-        if margin >= STABLE_MM:
+        if margin >= (STABLE_MM if plate else STABLE_ALONE_MM):
             return surface, plate, margin
         plate = plate.enlarged() if plate else fitting_plate(body)
     raise Refused("No model that stands can be made from this picture. Please pick another one.", code="unstable")

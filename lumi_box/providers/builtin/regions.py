@@ -18,7 +18,6 @@ MERGE_CONTRAST = 9.0  # ΔE over a shared border below which two regions are one
 SMALLEST_CALM_MM2 = 0.4  # of a region, inside its edges
 EDGE_SLOPE = 2.0  # ΔE a pixel: shading is gentler, a printed edge steeper
 LIGHTNESS_WEIGHT = 0.7
-BLUR_PX = 2.0  # to either side of an edge
 DEEPEST_LEVEL = 2
 STEP_WIDTH_MM = 0.45  # over which a raised region falls to its surroundings: about one extrusion width
 GROOVE_WIDTH_MM = 0.5
@@ -29,7 +28,7 @@ class RegionTree:
     """Which region lies on which: level 0 carries itself, `parent` names the carrier of the others."""
 
     parent: dict[int, int]
-    level: dict[int, int]  # from large to small
+    level: dict[int, int]
 
     def branch(self, region: int) -> list[int]:
         """The region and what lies directly on it."""
@@ -44,8 +43,10 @@ def colour_regions(rgb: NDArray[np.uint8], mask: NDArray[np.bool_], mm_per_pixel
     lab = ndi.median_filter(srgb_to_lab(rgb)[morphology.nearest_inside(mask)], (3, 3, 1))
     slope = _colour_slope(lab)
     seeds = _calm_areas(slope, mask, mm_per_pixel)
-    labels = watershed(slope, seeds, mask=mask).astype(np.int64) if seeds.any() else mask.astype(np.int64)
-    return _merge_low_contrast(labels, lab)
+    if not seeds.any():
+        return mask.astype(np.int64)
+    labels = watershed(slope, seeds, mask=mask).astype(np.int64)
+    return _merge_low_contrast(labels, _clear_colours(lab, labels, seeds))
 
 
 def region_tree(labels: Labels) -> RegionTree:
@@ -54,7 +55,12 @@ def region_tree(labels: Labels) -> RegionTree:
     area = np.bincount(labels.ravel(), minlength=count + 1)
     border = _shared_borders(labels)
     tree = RegionTree({}, {})
-    for region in sorted(range(1, count + 1), key=lambda each: -area[each]):
+    waiting = sorted(range(1, count + 1), key=lambda each: -area[each])
+    while waiting:
+        # from the outline inwards, large before small: what lies in a ring comes after the ring
+        reached = (each for each in waiting if border[each, 0] or any(border[each, other] for other in tree.level))
+        region = next(reached, waiting[0])
+        waiting.remove(region)
         _place(tree, region, area, border[region])
     return tree
 
@@ -94,27 +100,27 @@ def _calm_areas(slope: NDArray[np.float32], mask: NDArray[np.bool_], mm_per_pixe
     labels, count = ndi.label(apart | (calm & ~has_core[whole]))
     large = np.bincount(labels.ravel(), minlength=count + 1) * mm_per_pixel**2 >= SMALLEST_CALM_MM2
     large[0] = False
-    return np.where(large[labels], labels, 0)
+    return np.where(large, np.cumsum(large), 0)[labels].astype(np.int32)
 
 
-def _depth_in_region(labels: Labels) -> NDArray[np.float64]:
-    """Distance in pixels to where the region ends."""
-    border = np.zeros(labels.shape, dtype=bool)
-    for axis in (0, 1):
-        here, there = _neighbours(labels, axis)
-        before, after = _neighbours(border, axis)
-        before |= here != there
-        after |= here != there
-    return ndi.distance_transform_edt(~border)
+def _clear_colours(lab: NDArray[np.float32], labels: Labels, seeds: NDArray[np.int32]) -> NDArray[np.float32]:
+    """For each pixel the colour at the nearest one of its region's seed: beyond any blur or drawn outline."""
+    clear = lab.copy()
+    for number, box in enumerate(ndi.find_objects(labels), start=1):
+        region = labels[box] == number
+        rows, columns = morphology.nearest_inside(seeds[box] == number)
+        clear[box][region] = lab[box][rows[region], columns[region]]
+    return clear
 
 
-def _merge_low_contrast(labels: Labels, lab: NDArray[np.float32]) -> Labels:
+def _merge_low_contrast(labels: Labels, clear: NDArray[np.float32]) -> Labels:
     """Join the two regions of least contrast, again and again, until all that meet differ clearly.
 
+    `clear` are colours without the blur of borders.
     The contrast of a joined region is the mean along its whole border: a blurred sliver that looks like both its
     neighbours goes to one of them and does not join them.
     """
-    total, length = _border_contrasts(labels, lab)
+    total, length = _border_contrasts(labels, clear)
     root = np.arange(len(total))
     while True:
         mean = np.divide(total, length, out=np.full_like(total, np.inf), where=length > 0)
@@ -132,12 +138,8 @@ def _merge_low_contrast(labels: Labels, lab: NDArray[np.float32]) -> Labels:
     return compact if (labels == 0).any() else compact + 1
 
 
-def _border_contrasts(labels: Labels, lab: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two symmetric matrices: the sum of ΔE along the border of two regions, and the border's length in pixels.
-
-    The colours compared are the nearest ones clear of the border's blur.
-    """
-    clear = lab[morphology.nearest_inside((labels > 0) & (_depth_in_region(labels) >= BLUR_PX))]
+def _border_contrasts(labels: Labels, clear: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two symmetric matrices: the sum of ΔE along the border of two regions, and the border's length in pixels."""
     size = int(labels.max()) + 1
     total, length = np.zeros((size, size)), np.zeros((size, size))
     for axis in (0, 1):

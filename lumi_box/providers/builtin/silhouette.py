@@ -14,6 +14,7 @@ LONGEST_BRIDGE_MM = 6.0
 BRIDGE_WIDTH_MM = 3.0
 SMALLEST_HOLE_MM2 = 3.0
 THINNEST_STROKE_MM = 1.8
+STAIRS_PX = 1.5  # the steps of a slanting outline are no strokes
 SMOOTHING_MM = 0.45
 
 
@@ -60,7 +61,7 @@ def thicken_strokes(mask: Mask, mm_per_pixel: float) -> Mask:
     """Widen what is thinner than a printable stroke, along its middle line."""
     radius = THINNEST_STROKE_MM / 2 / mm_per_pixel
     depth = morphology.depth_inside(mask)
-    thin = mask & ~morphology.grow(depth > radius, radius)
+    thin = mask & ~morphology.grow(depth > radius, radius + STAIRS_PX)
     if not thin.any():
         return mask
     middle = thin & (depth >= ndi.maximum_filter(depth, 3) - 0.5)

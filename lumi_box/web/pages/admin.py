@@ -1,10 +1,10 @@
-"""`/admin`: the operator's view of the jobs."""
+"""`/admin`: the operator's view of the jobs, of what is wrong, and of what it cost."""
 
 from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
-from lumi_box.web import views
+from lumi_box.web import operations, views
 from lumi_box.web.pages.paging import wanted_page
 from lumi_box.web.session import admins_only
 
@@ -21,4 +21,13 @@ def jobs() -> str:
     state = asked if asked in STATES else None
     counts = {each: views.jobs(each, 1, 0)["total"] for each in STATES}
     found = views.jobs(state, page.size, page.offset)
-    return render_template("admin/jobs.html", page=page, state=state, counts=counts, **found)
+    return render_template(
+        "admin/jobs.html",
+        page=page,
+        state=state,
+        counts=counts,
+        alerts=operations.standing_alerts(),
+        purchases=operations.purchases(),
+        doubtful=operations.doubtful_orders(),
+        **found,
+    )

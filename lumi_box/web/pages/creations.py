@@ -41,15 +41,13 @@ def create() -> ResponseReturnValue:
 
 @bp.get("/<task_id>")
 def show(task_id: str) -> str:
-    task = views.task(task_id)
-    return render_template("creations/show.html", task=task, progress=progress_of(task))
+    return render_template("creations/show.html", **_shown(task_id))
 
 
 @bp.get("/<task_id>/fragment")
 def fragment(task_id: str) -> ResponseReturnValue:
     """The region that changes while work is under way; the page's script swaps its parts."""
-    task = views.task(task_id)
-    response = make_response(render_template("creations/_task.html", task=task, progress=progress_of(task)))
+    response = make_response(render_template("creations/_task.html", **_shown(task_id)))
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -79,6 +77,11 @@ def delete(task_id: str) -> ResponseReturnValue:
     actions.delete_task(task_id)
     flash(gettext("The creation and its files were deleted."))
     return redirect(url_for("creations.index"), 303)
+
+
+def _shown(task_id: str) -> dict[str, object]:
+    task = views.task(task_id)
+    return {"task": task, "progress": progress_of(task), "variants": views.variants_of(task_id)}
 
 
 def _index() -> int:

@@ -48,3 +48,17 @@ def test_halves_side_by_side_part_in_a_groove():
     relief = region_relief(colour_regions(rgb, mask, MM), mask, MM, groove_mm=0.55)
     assert relief[80, 78:83].min() == pytest.approx(-0.55, abs=0.05)
     assert relief[80, 40] == pytest.approx(0.0, abs=0.05)
+
+
+def test_an_eye_with_a_drawn_outline_is_raised_with_it():
+    mask = round_mask(200, 90)
+    rgb = np.full((200, 200, 3), (90, 160, 220), dtype=np.uint8)
+    rgb[round_mask(200, 40)] = (20, 20, 20)
+    rgb[round_mask(200, 34)] = (250, 250, 250)
+    relief = region_relief(colour_regions(rgb, mask, MM), mask, MM, raise_mm=0.9)
+    assert relief[100, 100] == pytest.approx(0.9, abs=0.1)
+    assert relief[100, 100 - 70] == pytest.approx(0.0, abs=0.05)
+
+
+def test_an_empty_mask_has_no_regions():
+    assert not colour_regions(np.zeros((9, 9, 3), dtype=np.uint8), np.zeros((9, 9), dtype=bool), MM).any()

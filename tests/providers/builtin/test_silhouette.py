@@ -20,6 +20,11 @@ def test_a_plain_disc_stays_as_it_is():
     assert (cleaned ^ mask).sum() < 0.005 * mask.sum()
 
 
+def test_the_steps_of_an_outline_grow_no_bumps():
+    mask = round_mask(320, 150)
+    assert not (clean_silhouette(mask, MM) & ~round_mask(320, 151.5)).any()
+
+
 def test_a_ring_keeps_its_hole():
     ring = round_mask(200, 70) & ~round_mask(200, 30)
     cleaned = clean_silhouette(ring, MM)
