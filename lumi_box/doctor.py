@@ -14,7 +14,9 @@ from typing import Any
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.config import loose_mode
-from lumi_box.errors import LumiError, UpstreamError
+from lumi_box.errors import UpstreamError
+from lumi_box.jobs import alerts
+from lumi_box.providers.base import ImageProvider, ModelProvider, PromptWriter
 from lumi_box.tables import base, migrate
 from lumi_box.tables.base import new_id
 from lumi_box.tables.heartbeat import Heartbeat
@@ -93,6 +95,10 @@ class _Run:
         return Finding(self.name, healthy, text, hint, round((self._ended - self._started) * 1000))
 
 
+PROVIDER_HINTS = {
+    "connect": "Check the endpoint in the config, and this machine's network and name servers.",
+    "deadline": "The host is slow or does not answer: check the network, or try again later.",
+}
 HINTS = {
     "database": "Check that database.url names a file that this user may write, and that the disk is not full.",
     "migrations": "Run: lumi-box migrate",
@@ -162,18 +168,27 @@ def check_disk(box: Box) -> str:
 
 
 def check_image_provider(box: Box) -> str:
-    return box.image_provider.check()
+    return _asked(box.image_provider)
 
 
 def check_model3d_provider(box: Box) -> str:
-    return box.model_provider.check()
+    return _asked(box.model_provider)
 
 
 def check_prompt_provider(box: Box) -> str:
-    name = box.config.providers.prompt
-    if name != "none":
-        raise Sick(f"{name} is not in this version yet.", 'Write providers.prompt = "none".')
-    return "None is configured: prompts are painted as they are written."
+    if box.prompt_writer is None:
+        return "None is configured: prompts are painted as they are written."
+    return _asked(box.prompt_writer)
+
+
+def _asked(provider: ImageProvider | ModelProvider | PromptWriter) -> str:
+    """What the provider answers where it can be asked without cost; and what it has refused lately for want of you."""
+    found = provider.check()
+    refused = [alert for alert in alerts.standing() if alert.provider == provider.name]
+    if refused:
+        words = "; ".join(f"{alert.code}: {alert.text}" for alert in refused)
+        raise Sick(f"It is reachable, but has refused work: {words}", "Mend it in the provider's console; then retry.")
+    return found
 
 
 def check_user_service(box: Box) -> str:

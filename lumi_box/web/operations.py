@@ -29,15 +29,15 @@ def purchases() -> list[JSON]:
     """What was spent by month, provider and user; the newest month and the largest sum first."""
     total = fn.SUM(Purchase.price)
     grouped = (Purchase.month, Purchase.provider, User.email, Purchase.currency)
-    rows = (
+    rows: list[JSON] = list(
         Purchase.select(*grouped, total.alias("total"), fn.COUNT(Purchase.id).alias("orders"))
         .join(User, JOIN.LEFT_OUTER, on=(Purchase.user_id == User.id))
         .group_by(*grouped)
         .order_by(Purchase.month.desc(), total.desc())
         .limit(ROWS)
+        .dicts()
     )
-    names = ("month", "provider", "email", "currency", "total", "orders")
-    return [dict(zip(names, row, strict=True)) | {"total": row[4] / spend.UNIT} for row in rows.tuples()]
+    return [row | {"total": row["total"] / spend.UNIT} for row in rows]
 
 
 def doubtful_orders() -> list[JSON]:

@@ -13,7 +13,7 @@ from huey.contrib.sql_huey import SqlStorage
 from peewee import Database, fn
 
 WAIT_SECONDS = 5.0
-BELL_SECONDS = 0.025
+BELL_SECONDS = 0.05  # a new job is noticed within this, and half of it on average
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Doorbell:
     def _watch(self) -> None:
         seen = None
         with self._database.connection_context():
-            look = self._database.connection().cursor()  # the driver's own: this runs forty times a second
+            look = self._database.connection().cursor()  # the driver's own: this runs twenty times a second
             while not self._stop.wait(BELL_SECONDS):
                 version = look.execute("PRAGMA data_version").fetchone()[0]
                 if version != seen:
