@@ -17,7 +17,7 @@ from peewee import PeeweeException
 from lumi_box import __version__, config, logs
 from lumi_box.clock import iso
 from lumi_box.config import Config, ConfigError
-from lumi_box.errors import LumiError, NotFound, Unavailable
+from lumi_box.errors import Conflict, LumiError, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from lumi_box.box import Box
@@ -248,8 +248,14 @@ def jobs_retry(arguments: argparse.Namespace) -> int:
     dead = Job.status.in_(lifecycle.DEAD)
     jobs = list(Job.select().where(dead)) if arguments.all_dead else [_job(arguments.id)]
     for job in jobs:
-        retry_job(box, job)
-        print(f"waiting again: {job.id}")
+        try:
+            retry_job(box, job)
+        except Conflict as error:  # of all the dead, some have been replaced since
+            if not arguments.all_dead:
+                raise
+            _complain(str(error))
+        else:
+            print(f"waiting again: {job.id}")
     return OK
 
 

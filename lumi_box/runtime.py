@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-import threading
 from collections.abc import Callable
 
 from lumi_box import doctor
@@ -20,7 +19,6 @@ from lumi_box.tables.migrate import migrate
 from lumi_box.worker.queue import JobQueue
 
 ROLES = ("web", "worker")
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +32,8 @@ class CannotListen(LumiError):
 
 
 def build(config: Config) -> tuple[Box, JobQueue]:
-    """The wired parts."""
-    queue = JobQueue(base.connect(config.database))
+    """The wired parts. Nothing is opened yet, so that doctor can examine what cannot be."""
+    queue = JobQueue(base.bind(config.database))
     box = Box(config=config, storage=open_storage(config), enqueue=queue.wake)
     return box, queue
 
@@ -83,18 +81,10 @@ def _web(box: Box) -> None:
 def _worker(box: Box, queue: JobQueue) -> None:
     from lumi_box.worker.run import run  # the web process does without APScheduler
 
-    stop = threading.Event()
-
-    def end(*_: object) -> None:
-        # Ctrl-C and systemd signal every process, and the supervisor's own SIGTERM follows: a second one means
-        # nothing new, and must not interrupt the first inside `set`, which holds a lock.
-        for number in STOP_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        stop.set()
-
-    for number in STOP_SIGNALS:
-        signal.signal(number, end)
-    run(box, queue, stop)
+    # Blocked in every thread and taken one at a time: a second one, which Ctrl-C and systemd send, changes nothing.
+    stopping = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    run(box, queue, lambda seconds: signal.sigtimedwait(stopping, seconds) is not None)
 
 
 def _check_health(box: Box) -> None:

@@ -76,8 +76,9 @@ def _start(child: Child, alive: int, hold: int) -> None:
         child.pid = pid
         return
     os.close(hold)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    # While the signals are blocked: the thread keeps it so, and they go to the main thread.
     threading.Thread(target=_leave_with_parent, args=(alive,), name="parent-watch", daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     code = 1
     try:
         child.run()

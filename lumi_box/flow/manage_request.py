@@ -49,13 +49,17 @@ def cancel_job(box: Box, job: Job) -> None:
 
 
 def retry_job(box: Box, job: Job) -> None:
-    """Give one failed job new attempts, and set what it works on to wait again; Conflict when it has not failed."""
+    """Give one failed job new attempts, and set what it works on to wait again.
+
+    Conflict when it has not failed, or when another job has taken its place since.
+    """
     table = TABLES[job.kind]
     with transaction():
         spend.require_room(box, job.kind)
         lifecycle.requeue(box, job)
         waiting = {"status": PENDING, "error_message": None, "failed_at": None}
-        table.update(waiting).where(table.id == job.target_id).execute()
+        if table.update(waiting).where(table.id == job.target_id, table.job_id == job.id).execute() != 1:
+            raise Conflict(f"Job {job.id} has been replaced by another.")
         request_state.refresh(job.request_id)
 
 

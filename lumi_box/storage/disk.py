@@ -22,10 +22,6 @@ class DiskStorage:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(f"storage.disk.path: {root} cannot be made: {error.strerror}", code="storage") from error
 
     def put(self, key: str, source: Path) -> None:
         target = self._path(key)

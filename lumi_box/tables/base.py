@@ -8,7 +8,7 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from peewee import Database, DatabaseProxy, Model, OperationalError, SqliteDatabase
+from peewee import Database, DatabaseError, DatabaseProxy, Model, SqliteDatabase
 
 from lumi_box.clock import now_ms
 from lumi_box.errors import LumiError, NotConfigured
@@ -48,10 +48,10 @@ def new_id() -> str:
     return str(uuid.UUID(int=value))
 
 
-def connect(config: DatabaseConfig) -> Database:
+def bind(config: DatabaseConfig) -> Database:
     """Bind every table to the database that the config names; threads open connections of their own as they need.
 
-    Raises CannotConnect when it cannot be opened, NotConfigured when it is of a kind that this version lacks.
+    Raises NotConfigured when it is of a kind that this version lacks.
     """
     if config.sqlite_path is None:
         raise NotConfigured("database.url: this version stores its rows in SQLite only; write sqlite:///data/lumi.db")
@@ -64,12 +64,20 @@ def connect(config: DatabaseConfig) -> Database:
         lock_type="IMMEDIATE",
     )
     database.initialize(handle)
+    return handle
+
+
+def connect(config: DatabaseConfig) -> Database:
+    """`bind`, and make sure that it can be opened, in a folder made for it; raises CannotConnect where it cannot."""
+    handle = bind(config)
+    path = config.sqlite_path
+    assert path is not None  # bind() has refused every other kind  # noqa: S101
     try:
-        config.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with handle.connection_context():
             handle.execute_sql("SELECT 1")
-    except (OSError, OperationalError) as error:
-        raise CannotConnect(f"database.url: {config.sqlite_path} cannot be opened: {error}") from error
+    except (OSError, DatabaseError) as error:
+        raise CannotConnect(f"database.url: {path} cannot be opened: {error}") from error
     return handle
 
 

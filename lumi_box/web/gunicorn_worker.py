@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -12,9 +13,25 @@ from gunicorn.workers.gthread import ThreadWorker
 class StreamingWorker(ThreadWorker):
     """Ends the open event streams when it is told to stop, instead of waiting for their clients to leave."""
 
+    stopping = False
+
     def handle_exit(self, sig: int, frame: Any) -> None:
+        if self.stopping:
+            return  # a second signal must not interrupt the first inside `close`, which takes locks
+        self.stopping = True
         self.wsgi.extensions["lumi_follower"].close()
         super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Ctrl-C reaches every process at once: it ends this one as SIGTERM does."""
+        self.handle_exit(sig, frame)
+
+    def is_parent_alive(self) -> bool:
+        """A killed arbiter cannot say that it stops: its open streams must not keep the address from the next one."""
+        alive: bool = super().is_parent_alive()
+        if not alive:
+            self.handle_exit(signal.SIGTERM, None)
+        return alive
 
 
 class QuietLogger(Logger):

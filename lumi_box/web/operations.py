@@ -29,7 +29,7 @@ def purchases() -> list[JSON]:
     """What was spent by month, provider and user; the newest month and the largest sum first."""
     total = fn.SUM(Purchase.price)
     grouped = (Purchase.month, Purchase.provider, User.email, Purchase.currency)
-    rows: list[JSON] = list(
+    rows: Any = (
         Purchase.select(*grouped, total.alias("total"), fn.COUNT(Purchase.id).alias("orders"))
         .join(User, JOIN.LEFT_OUTER, on=(Purchase.user_id == User.id))
         .group_by(*grouped)

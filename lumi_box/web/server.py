@@ -65,6 +65,8 @@ def _waitress(config: Config, app: Flask) -> None:
     server = create_server(app, host=config.server.host, port=config.server.port, threads=config.server.threads)
 
     def stop(*_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):  # a second one must not cut short what the first begins
+            signal.signal(number, signal.SIG_IGN)
         app.extensions["lumi_follower"].close()
         raise SystemExit(0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+from collections.abc import Callable
 
 from lumi_box.box import Box
 from lumi_box.tables.base import database, new_id
@@ -19,8 +19,11 @@ MARGIN_SECONDS = 1.0  # left for what follows the last step
 logger = logging.getLogger(__name__)
 
 
-def run(box: Box, queue: JobQueue, stop: threading.Event) -> None:
-    """Work until `stop` is set; then take nothing new and let running steps finish within `queue.shutdown_seconds`."""
+def run(box: Box, queue: JobQueue, told_to_stop: Callable[[float], bool]) -> None:
+    """Work until `told_to_stop(seconds)`, which waits that long for it, says so.
+
+    Then take nothing new, and let running steps finish within `queue.shutdown_seconds`.
+    """
     shutdown_seconds = box.config.queue.shutdown_seconds
     leases, doorbell = LeaseKeeper(database), Doorbell(database)
     queue.handler = Worker(box, leases).run_job
@@ -34,7 +37,8 @@ def run(box: Box, queue: JobQueue, stop: threading.Event) -> None:
     scheduler.start()
     for name, kind in (("image", "image"), ("model", "model3d")):
         logger.info("%s worker started concurrency=%d", name, box.concurrency(kind))
-    _watch(workers, stop)
+    while not told_to_stop(HEALTH_SECONDS):
+        workers.check_worker_health()  # replaces threads that died
     logger.info("worker stopping")
     scheduler.shutdown(wait=False)
     workers.stop_flag.set()
@@ -43,9 +47,3 @@ def run(box: Box, queue: JobQueue, stop: threading.Event) -> None:
     leases.stop()
     doorbell.stop()
     logger.info("worker stopped")
-
-
-def _watch(workers: consumer.ThreadConsumer, stop: threading.Event) -> None:
-    """Replace threads that died, until told to stop."""
-    while not stop.wait(HEALTH_SECONDS):
-        workers.check_worker_health()

@@ -31,6 +31,7 @@ POLL_SECONDS = 0.05
 START_SECONDS = 30.0
 LIMITS = """
 [queue]
+image_concurrency = {image_concurrency}
 jobs_per_minute = 0
 shutdown_seconds = {shutdown_seconds}
 
@@ -83,13 +84,17 @@ def free_port() -> int:
 class Server:
     """A folder with a config, a database and a store of its own, and the processes that serve it."""
 
-    def __init__(self, folder: Path, *, engine: str = "auto", shutdown_seconds: int = 15) -> None:
+    def __init__(
+        self, folder: Path, *, engine: str = "auto", shutdown_seconds: int = 15, image_concurrency: int = 2
+    ) -> None:
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._processes: list[subprocess.Popen[bytes]] = []
         template, self.token = _template()
         shutil.copytree(template, folder, dirs_exist_ok=True)
-        limits = LIMITS.format(shutdown_seconds=shutdown_seconds, port=self.port, engine=engine)
+        limits = LIMITS.format(
+            shutdown_seconds=shutdown_seconds, image_concurrency=image_concurrency, port=self.port, engine=engine
+        )
         with (folder / "config.toml").open("a", encoding="utf-8") as config:
             config.write(limits)
 

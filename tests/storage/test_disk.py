@@ -67,7 +67,7 @@ def test_a_full_disk_leaves_the_old_object_and_no_rubbish(storage, source, monke
 def test_listing_goes_page_by_page(storage, source):
     for number in range(1001):
         path = storage.root / "many" / f"{number:04}"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
     pages = [len(page) for page in storage.pages()]
     assert pages == [1000, 1]
