@@ -3,6 +3,11 @@
 from typing import Any
 
 
+def marked(text: str) -> str:
+    """Marks a text for the translators that is stored in English, and translated when a page shows it."""
+    return text
+
+
 class LumiError(Exception):
     """Base of every error we raise on purpose; its text may be shown to whoever caused it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
-from lumi_box.errors import Conflict
+from lumi_box.errors import Conflict, marked
 from lumi_box.flow import request_state, spend
 from lumi_box.flow.handlers import HANDLERS
 from lumi_box.flow.request_state import CANCELLED, ENDED, FAILED, PENDING
@@ -15,7 +15,7 @@ from lumi_box.tables.base import transaction
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
 from lumi_box.tables.job import Attempt, Job
 
-STOPPED = "Cancelled."
+STOPPED = marked("Cancelled.")
 TABLES: dict[str, type[Image] | type[GeneratedModel]] = {"image": Image, "model3d": GeneratedModel}
 
 

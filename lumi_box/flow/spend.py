@@ -6,13 +6,13 @@ from peewee import fn
 
 from lumi_box.box import Box
 from lumi_box.clock import iso, now_ms
-from lumi_box.errors import Refused, TooMany
+from lumi_box.errors import Refused, TooMany, marked
 from lumi_box.tables.generation import IMAGES_PER_REQUEST
 from lumi_box.tables.job import Job
 from lumi_box.tables.spend import Purchase
 
 UNIT = 10_000  # prices are kept in ten-thousandths, so that sums are exact
-CAP_REACHED = "The monthly budget of this box is used up. Ask its operator, or come back next month."
+CAP_REACHED = marked("The monthly budget of this box is used up. Ask its operator, or come back next month.")
 
 
 def price(box: Box, kind: str) -> int:

@@ -16,7 +16,7 @@ from peewee import fn
 
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
-from lumi_box.errors import AnswerLost, Busy, Conflict, LumiError, Refused, Unavailable, UpstreamError
+from lumi_box.errors import AnswerLost, Busy, Conflict, LumiError, Refused, Unavailable, UpstreamError, marked
 from lumi_box.jobs import retry
 from lumi_box.tables.base import new_id, transaction
 from lumi_box.tables.job import Attempt, Job
@@ -30,7 +30,9 @@ DEAD = (FAILED, TIMEOUT)
 
 LEASE_MS = 10_000
 MINUTE_MS = 60_000
-UNFORESEEN = "Something went wrong on our side. The operator can see it in the log."
+INTERRUPTED = marked("The work was interrupted.")
+TOO_LONG = marked("This took longer than allowed.")
+UNFORESEEN = marked("Something went wrong on our side. The operator can see it in the log.")
 
 
 class LostLease(LumiError):

@@ -8,7 +8,7 @@ from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.jobs import recovery
-from lumi_box.jobs.lifecycle import Died, Expired
+from lumi_box.jobs.lifecycle import INTERRUPTED, TOO_LONG, Died, Expired
 from lumi_box.storage import ledger
 from lumi_box.tables.account import AccessToken, LoginFailure
 from lumi_box.tables.heartbeat import Heartbeat
@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 def recover_jobs(box: Box) -> None:
     """Return what died or ran late, and wake whatever could go on now."""
     for job in recovery.abandoned():
-        end_attempt(box, job, Died("The work was interrupted.", code="worker_died"))
+        end_attempt(box, job, Died(INTERRUPTED, code="worker_died"))
     for job in recovery.expired():
-        end_attempt(box, job, Expired("This took longer than allowed.", code="deadline"))
+        end_attempt(box, job, Expired(TOO_LONG, code="deadline"))
     recovery.wake_due(box)
 
 

@@ -40,7 +40,7 @@ class Worker:
 
     def _step(self, job: Job) -> None:
         if job.deadline_at is not None and job.deadline_at < now_ms():
-            raise Expired("This took longer than allowed.", code="deadline")
+            raise Expired(lifecycle.TOO_LONG, code="deadline")
         HANDLERS[job.kind].step(self._box, job)
 
 
