@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # the web process reads this module and must not load numpy
     from lumi_box.meshes.mesh import TexturedMesh
@@ -61,6 +61,13 @@ class Ready:
     """Done: `reference` is what `fetch` needs (an address, an inline result), meaningful to the same adapter only."""
 
     reference: str
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A provider that works on this machine, and would make the first order wait for what it has to load."""
+
+    def prepare(self) -> None: ...
 
 
 class PromptWriter(Protocol):

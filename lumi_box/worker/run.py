@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 from lumi_box.box import Box
+from lumi_box.providers.base import Prepares
 from lumi_box.tables.base import database, new_id
 from lumi_box.worker import consumer, schedule
 from lumi_box.worker.leases import LeaseKeeper
@@ -37,6 +39,7 @@ def run(box: Box, queue: JobQueue, told_to_stop: Callable[[float], bool]) -> Non
     scheduler.start()
     for name, kind in (("image", "image"), ("model", "model3d")):
         logger.info("%s worker started concurrency=%d", name, box.concurrency(kind))
+    threading.Thread(target=_prepare, args=(box,), name="prepare", daemon=True).start()
     while not told_to_stop(HEALTH_SECONDS):
         workers.check_worker_health()  # replaces threads that died
     logger.info("worker stopping")
@@ -47,3 +50,11 @@ def run(box: Box, queue: JobQueue, told_to_stop: Callable[[float], bool]) -> Non
     leases.stop()
     doorbell.stop()
     logger.info("worker stopped")
+
+
+def _prepare(box: Box) -> None:
+    """So that the first maker after a start does not wait for libraries to load."""
+    for provider in (box.image_provider, box.model_provider):
+        if isinstance(provider, Prepares):
+            provider.prepare()
+            logger.info("provider prepared name=%s", provider.name)

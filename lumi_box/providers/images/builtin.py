@@ -37,6 +37,11 @@ class BuiltinImages:
         painting = paint(order["prompt"], order["position"], order["seed"])
         return Picture(painting.png, "image/png", painting.hints)
 
+    def prepare(self) -> None:
+        from lumi_box.providers.builtin.paint import paint
+
+        paint("", 0, 0)  # loads the symbols and the lexicon, too
+
     def check(self) -> str:
         missing = [name for name in ("resvg_py", "skimage") if find_spec(name) is None]
         if missing:

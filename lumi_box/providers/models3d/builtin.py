@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,10 @@ class BuiltinModels:
             result.support_margin_mm,
         )
         return result.mesh
+
+    def prepare(self) -> None:
+        import_module("lumi_box.providers.builtin.reconstruct")
+        import_module("lumi_box.meshes.export")
 
     def check(self) -> str:
         missing = [name for name in ("manifold3d", "skimage", "trimesh") if find_spec(name) is None]
