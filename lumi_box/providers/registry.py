@@ -11,11 +11,19 @@ from lumi_box.providers.base import ImageProvider, ModelProvider, PromptWriter
 
 # Modules as text: the web process knows the names without loading what paints and models.
 # Each has `build(config)`, which answers its adapter.
-IMAGES = {"builtin": "lumi_box.providers.images.builtin"}
-MODELS3D = {"builtin": "lumi_box.providers.models3d.builtin"}
-
-
-PROMPTS: dict[str, str] = {}
+IMAGES = {
+    "aliyun": "lumi_box.providers.images.aliyun",
+    "siliconflow": "lumi_box.providers.images.siliconflow",
+    "builtin": "lumi_box.providers.images.builtin",
+}
+MODELS3D = {
+    "tencent": "lumi_box.providers.models3d.tencent",
+    "builtin": "lumi_box.providers.models3d.builtin",
+}
+PROMPTS = {
+    "qwen": "lumi_box.providers.prompts.qwen",
+    "siliconflow": "lumi_box.providers.prompts.siliconflow",
+}
 
 
 def prompt_writer(config: Config) -> PromptWriter | None:
@@ -39,7 +47,8 @@ def model_provider(config: Config) -> ModelProvider:
 def missing(config: Config) -> list[str]:
     """One line for each provider that the config names and this version does not have."""
     named = config.providers
-    wanted = ((IMAGES, "providers.image", named.image), (MODELS3D, "providers.model3d", named.model3d))
+    wanted = [(IMAGES, "providers.image", named.image), (MODELS3D, "providers.model3d", named.model3d)]
+    wanted += [(PROMPTS, "providers.prompt", named.prompt)] if named.prompt != "none" else []
     return [_missing(known, key, name) for known, key, name in wanted if name not in known]
 
 

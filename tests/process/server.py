@@ -85,8 +85,16 @@ class Server:
     """A folder with a config, a database and a store of its own, and the processes that serve it."""
 
     def __init__(
-        self, folder: Path, *, engine: str = "auto", shutdown_seconds: int = 15, image_concurrency: int = 2
+        self,
+        folder: Path,
+        *,
+        engine: str = "auto",
+        shutdown_seconds: int = 15,
+        image_concurrency: int = 2,
+        providers: str = "",
+        more: str = "",
     ) -> None:
+        """`providers` takes the place of the config's own section of that name; `more` is added at the end."""
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -95,8 +103,11 @@ class Server:
         limits = LIMITS.format(
             shutdown_seconds=shutdown_seconds, image_concurrency=image_concurrency, port=self.port, engine=engine
         )
-        with (folder / "config.toml").open("a", encoding="utf-8") as config:
-            config.write(limits)
+        config = folder / "config.toml"
+        text = config.read_text(encoding="utf-8")
+        if providers:
+            text = text.partition("[providers]")[0] + providers
+        config.write_text(text + limits + more, encoding="utf-8")
 
     def __enter__(self) -> Server:
         return self
