@@ -60,6 +60,24 @@ def test_the_whole_flow_with_each_pair(
         check_secrecy(server, emulator)
 
 
+@pytest.mark.parametrize(("image", "model3d"), [("siliconflow", "builtin"), ("builtin", "tencent")])
+def test_built_in_and_cloud_providers_work_side_by_side(
+    image: str, model3d: str, emulator: Emulator, tmp_path: Path
+) -> None:
+    providers = emulator.provider_config(image=image).replace('model3d = "tencent"', f'model3d = "{model3d}"')
+    with Server(tmp_path, providers=providers) as server:
+        task = build(server.start(), "a cat")
+        assert task["model"]["faceCount"] > 100
+        assert emulator.record().bought_twice() == []
+
+
+def build(server: Server, prompt: str, seconds: float = 40) -> dict[str, Any]:
+    """A finished model of the prompt."""
+    task = reached(server, server.create(prompt)["id"], "IMAGE_COMPLETED", seconds)
+    server.request("PATCH", f"/api/v1/tasks/{task['id']}", json={"selectedImageIndex": 0})
+    return reached(server, task["id"], "COMPLETED", seconds)
+
+
 def check_pictures(server: Server, task: dict[str, Any], *, varied: bool) -> None:
     bodies = {server.get(image["imageUrl"]).content for image in task["images"]}
     assert len(bodies) == 4
@@ -144,3 +162,50 @@ def test_a_crash_with_tickets_in_flight_buys_nothing_twice(emulator: Emulator, t
         assert record.bought_twice() == []
         assert record.paid("dashscope") == 4
         assert server.query("SELECT COUNT(*) FROM attempt WHERE outcome = 'doubtful'") == [(0,)]
+
+
+def test_a_large_model_is_seen_soon(emulator: Emulator, tmp_path: Path) -> None:
+    """From ready at the vendor to told to the maker, for a ZIP of 30 MB: under 3 s."""
+    emulator.fault("tencent", "fetch", "file", kind="zip-30mb")
+    with Server(tmp_path, providers=emulator.provider_config()) as server:
+        task = build(server.start(), "a cat")
+        ready = next(entry.ready_at for entry in emulator.record().submits("tencent") if entry.ready_at)
+        told = server.query("SELECT completed_at FROM model WHERE id = ?", task["model"]["id"])[0][0] / 1000
+        print(f"30 MB model ready to visible: {told - ready:.2f} s")
+        assert told - ready < 6  # 3 s on a machine that does nothing else: docs/performance.md
+
+
+HOSTILE_FILES = ["zip-bomb", "zip-without-obj", "zip-many-entries", "zip-broken", "five-million-faces", "empty"]
+HOSTILE_ANSWERS = ["huge-length", "endless", "redirect-private", "redirect-metadata", "redirect-file", "redirect-loop"]
+
+
+def test_hostile_results_end_in_bounded_time_and_memory(emulator: Emulator, tmp_path: Path) -> None:
+    with Server(tmp_path, providers=emulator.provider_config()) as server:
+        server.start()
+        reached(server, server.create("a cat")["id"], "IMAGE_COMPLETED")
+        worker = server.children()["worker"]
+        before = resident_mb(worker)
+        for name in HOSTILE_FILES + HOSTILE_ANSWERS:
+            task = reached(server, server.create("a cat")["id"], "IMAGE_COMPLETED")
+            options = {"kind": name} if name in HOSTILE_FILES else {}
+            emulator.fault("tencent", "fetch", "file" if options else name, times=None, **options)
+            server.request("PATCH", f"/api/v1/tasks/{task['id']}", json={"selectedImageIndex": 0})
+            found = eventually(lambda: ended(server, task["id"]), 60, name)  # noqa: B023  it is called at once
+            assert found["status"] == "MODEL_FAILED", name
+            assert found["model"]["errorMessage"], name
+            emulator.faults.clear()
+        growth = resident_mb(worker) - before
+        print(f"worker grew by {growth:.0f} MB over hostile models")
+        assert growth < 300
+        assert server.children()["worker"] == worker
+
+
+def resident_mb(pid: int) -> float:
+    """The most that the process has ever held (VmHWM of proc_pid_status(5))."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(text.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def ended(server: Server, task_id: str) -> dict[str, Any] | None:
+    task = server.task(task_id)
+    return task if task["status"] in ("COMPLETED", "MODEL_FAILED") else None
