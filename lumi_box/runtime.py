@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -75,6 +76,8 @@ def _web(box: Box) -> None:
     from lumi_box.web.app import create_app  # the worker does without Flask
     from lumi_box.web.server import serve as serve_web
 
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every open event stream is a file
     serve_web(box.config, lambda: create_app(box))
 
 

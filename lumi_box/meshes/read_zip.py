@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import struct
 import zipfile
@@ -9,6 +10,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from lumi_box.errors import Unavailable
 from lumi_box.meshes.read_texture import bad_model
 
 MAX_ENTRIES = 64
@@ -18,6 +20,7 @@ MAX_TOTAL_BYTES = 1 << 30
 SUFFIXES = (".obj", ".mtl", ".png", ".jpg", ".jpeg", ".webp")
 _FREE_BYTES = 1 << 16  # so little may unpack from next to nothing
 _BLOCK = 1 << 20
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError, OverflowError)
 _END, _END_SIZE, _ZIP64_LOCATOR = b"PK\x05\x06", 22, b"PK\x06\x07"
 
 
@@ -34,8 +37,12 @@ def unpack(path: Path, workdir: Path) -> Unpacked:
         _check_directory(path)
         with zipfile.ZipFile(path) as archive:
             return _unpack(archive, workdir)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, UnicodeError) as error:
+    except BROKEN as error:
         raise bad_model(f"a broken ZIP: {error}"[:300]) from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a seek to before the file, as a broken directory asks for
+            raise bad_model("a broken ZIP: an entry outside the file") from error
+        raise Unavailable("The result could not be kept.", code="storage", vendor_text=str(error)) from error
 
 
 def _check_directory(path: Path) -> None:

@@ -23,6 +23,7 @@ from lumi_box.shipped import shipped
 from lumi_box.tables.base import database
 from lumi_box.web import api, errors, files, pages, session
 from lumi_box.web.session import current_user, wants_json
+from lumi_box.web.stream_hub import StreamHub
 
 LANGUAGES = ("en", "zh")
 MAX_BODY = 1 << 20
@@ -42,7 +43,8 @@ def create_app(box: Box) -> Flask:
         template_folder=str(shipped("templates")),
         static_url_path="/static",
     )
-    app.extensions.update(lumi_box=box, lumi_follower=Follower(database))
+    follower = Follower(database)
+    app.extensions.update(lumi_box=box, lumi_follower=follower, lumi_stream_hub=StreamHub(app, follower))
     _configure(app, box)
     app.before_request(_begin)
     session.install(app)

@@ -7,13 +7,34 @@ import signal
 from typing import Any
 
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from lumi_box.web.stream_hub import Detached
+
+GOODBYE_SECONDS = 2.0
 
 
 class StreamingWorker(ThreadWorker):
-    """Ends the open event streams when it is told to stop, instead of waiting for their clients to leave."""
+    """Lets the stream hub take connections over, and ends them when it is told to stop."""
 
     stopping = False
+
+    def handle(self, conn: TConn) -> Any:
+        try:
+            return super().handle(conn)
+        except Detached:
+            return Detached
+
+    def finish_request(self, conn: TConn, fs: Any) -> None:
+        """In the main thread. A connection that was taken over is neither closed nor waited for."""
+        if not fs.cancelled() and fs.exception() is None and fs.result() is Detached:
+            self.nr_conns -= 1
+        else:
+            super().finish_request(conn, fs)
+
+    def run(self) -> None:
+        super().run()
+        self.wsgi.extensions["lumi_stream_hub"].join(GOODBYE_SECONDS)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.stopping:

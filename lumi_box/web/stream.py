@@ -1,4 +1,8 @@
-"""Events as SSE (https://html.spec.whatwg.org/multipage/server-sent-events.html): a state, then the changes since."""
+"""Events as SSE (https://html.spec.whatwg.org/multipage/server-sent-events.html): a state, then the changes since.
+
+Under gunicorn an open stream is handed to one thread that serves them all (stream_hub.py). Elsewhere each keeps a
+thread of the server.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +15,56 @@ from flask import Response, request, stream_with_context
 
 from lumi_box import events
 from lumi_box.errors import Unavailable
-from lumi_box.events import Follower
 from lumi_box.tables.base import database
 from lumi_box.tables.event import Event
 from lumi_box.web import addresses, owned, views
-from lumi_box.web.context import box, follower
+from lumi_box.web.context import box, follower, stream_hub
+from lumi_box.web.stream_hub import TOO_MANY, HandOver
 
 COMMENT_SECONDS = 15.0
 RETRY_MS = 3000
-SHARE_OF_THREADS = 0.75  # each open stream keeps a thread; the others answer everything else
+SHARE_OF_THREADS = 0.75  # where each open stream keeps a thread, the others answer everything else
+HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
 
 def of_task(task_id: str) -> Response:
     """The task's stream, resumed after `Last-Event-ID` where that is one of its events, else begun with `task:init`."""
     owned.request_of(task_id)
-    if follower().listening >= int(box().config.server.threads * SHARE_OF_THREADS):
-        raise Unavailable("Too many event streams are open. Ask for the task itself instead.", retry_after=5)
-    resumed = _resumed_from(task_id)
-    body = stream_with_context(_frames(follower(), task_id, resumed))
-    headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-    return Response(body, mimetype="text/event-stream", headers=headers)
+    story = Story(task_id, _resumed_from(task_id))
+    connection = request.environ.get("gunicorn.socket")
+    if request.method != "GET":
+        body: Any = b""
+    elif connection is not None:
+        chunked = request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+        body = HandOver(stream_hub(), connection, story, chunked=chunked)
+    else:
+        if follower().listening >= int(box().config.server.threads * SHARE_OF_THREADS):
+            raise Unavailable(TOO_MANY, retry_after=5)
+        body = stream_with_context(_in_this_thread(story))
+    return Response(body, mimetype="text/event-stream", headers=HEADERS)
+
+
+class Story:
+    """What one listener has been told so far, and what comes next."""
+
+    def __init__(self, task_id: str, seen: int | None) -> None:
+        self.task_id, self._seen = task_id, seen
+
+    def opening(self) -> str:
+        """In the request that opens the stream, once changes are listened for."""
+        text = f"retry: {RETRY_MS}\n\n"
+        if self._seen is None:
+            state, self._seen = views.task_and_event(self.task_id)
+            text += _frame(self._seen, "task:init", state)
+        return text
+
+    def news(self) -> str:
+        """The changes since, as frames; empty when there are none. Needs the application's context."""
+        frames = []
+        for event in events.after(self.task_id, self._seen or 0):
+            self._seen = int(event.id)
+            frames.append(_frame(self._seen, event.name, _data(event)))
+        return "".join(frames)
 
 
 def _resumed_from(task_id: str) -> int | None:
@@ -40,17 +74,14 @@ def _resumed_from(task_id: str) -> int | None:
     return int(given)
 
 
-def _frames(log: Follower, task_id: str, seen: int | None) -> Iterator[str]:
-    with log.listen(task_id) as bell:
-        yield f"retry: {RETRY_MS}\n\n"
-        if seen is None:
-            state, seen = views.task_and_event(task_id)
-            yield _frame(seen, "task:init", state)
+def _in_this_thread(story: Story) -> Iterator[str]:
+    log = follower()
+    with log.listen(story.task_id) as bell:
+        yield story.opening()
         while not log.closing:
             bell.clear()
-            for event in events.after(task_id, seen):
-                seen = int(event.id)
-                yield _frame(seen, event.name, _data(event))
+            while news := story.news():
+                yield news
             if not _wait(bell):
                 yield ": still here\n\n"
         yield ": the server stops; come back\n\n"

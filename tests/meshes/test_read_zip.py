@@ -1,8 +1,10 @@
+import contextlib
 import io
 import stat
 import time
 import zipfile
 
+import numpy as np
 import pytest
 from meshes.reading import TETRAHEDRON, colours, picture
 
@@ -121,3 +123,18 @@ def test_damage_inside_is_noticed(tmp_path):
     with pytest.raises(Refused) as caught:
         read_mesh(tmp_path / "model", tmp_path)
     assert "CRC" in caught.value.vendor_text
+
+
+def test_random_damage_ends_as_a_mesh_or_refused(read, tmp_path):
+    random = np.random.default_rng(5)
+    read(("a.obj", PLACED * 9), ("x.mtl", MATERIAL), ("skin.png", picture("lime")))
+    whole = (tmp_path / "model").read_bytes()
+    for turn in range(300):
+        data = bytearray(whole)
+        for _ in range(3):
+            data[int(random.integers(0, len(data)))] = int(random.integers(0, 256))
+        (tmp_path / "model").write_bytes(data)
+        folder = tmp_path / f"turn-{turn}"
+        folder.mkdir()
+        with contextlib.suppress(Refused):
+            read_mesh(tmp_path / "model", folder)

@@ -119,8 +119,9 @@ def test_tls_that_never_comes_and_a_strange_certificate_are_failed_connections(m
         assert type(caught.value) is Unavailable and caught.value.code == "connect"
     with serving(lambda visit: visit.answer(b"{}"), secure=True) as server:
         with pytest.raises(Unavailable) as caught:
-            Client(f"https://{server.place}", timeout_seconds=9, headers={}, vendor="acme").call("GET", "/x")
+            Client(f"https://{server.place}", timeout_seconds=9, headers={}, vendor="acme").call("GET", f"/x?{TOKEN}")
         assert type(caught.value) is Unavailable and caught.value.code == "connect" and server.requests == []
+        assert TOKEN not in "".join(traceback.format_exception(caught.value)) + caught.value.vendor_text
         assert "CERTIFICATE_VERIFY_FAILED" in caught.value.vendor_text
 
 
