@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from lumi_box.clock import now_ms
 from lumi_box.config import Config
 from lumi_box.providers import registry
 from lumi_box.providers.base import ImageProvider, ModelProvider, PromptWriter
@@ -19,6 +20,7 @@ class Box:
     config: Config
     storage: Storage
     enqueue: Callable[[str, float], None]
+    started_at: int = field(default_factory=now_ms)  # of the whole process tree: it is made before the roles fork
 
     @cached_property
     def image_provider(self) -> ImageProvider:

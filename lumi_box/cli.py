@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from peewee import PeeweeException
 
-from lumi_box import __version__, config, logs
+from lumi_box import __version__, config, logs, storage_commands
 from lumi_box.clock import iso
 from lumi_box.config import Config, ConfigError
 from lumi_box.errors import Conflict, LumiError, NotFound, Unavailable
@@ -150,7 +150,7 @@ def user_list(arguments: argparse.Namespace) -> int:
     _open_database(arguments)
     for user in User.select().order_by(User.created_at):
         marks = [name for name, has in (("admin", user.is_admin), ("disabled", user.disabled_at is not None)) if has]
-        print(f"{user.email}\t{iso(user.created_at)}\t{','.join(marks)}".rstrip())
+        print(f"{user.email or user.external_id}\t{iso(user.created_at)}\t{','.join(marks)}".rstrip())
     return OK
 
 
@@ -238,24 +238,23 @@ def jobs_show(arguments: argparse.Namespace) -> int:
 
 
 def jobs_retry(arguments: argparse.Namespace) -> int:
-    from lumi_box.flow.manage_request import retry_job
-    from lumi_box.jobs import lifecycle
-    from lumi_box.tables.job import Job
+    from lumi_box.flow import manage_request
 
     if bool(arguments.id) == arguments.all_dead:
         raise LumiError("name one job, or write --all-dead")
     box = _open_box(arguments)
-    dead = Job.status.in_(lifecycle.DEAD)
-    jobs = list(Job.select().where(dead)) if arguments.all_dead else [_job(arguments.id)]
-    for job in jobs:
-        try:
-            retry_job(box, job)
-        except Conflict as error:  # of all the dead, some have been replaced since
-            if not arguments.all_dead:
-                raise
-            _complain(str(error))
-        else:
+    results: list[tuple[Job, Conflict | None]]
+    if arguments.all_dead:
+        results = manage_request.retry_all_dead(box)
+    else:
+        job = _job(arguments.id)
+        manage_request.retry_job(box, job)
+        results = [(job, None)]
+    for job, refused in results:
+        if refused is None:
             print(f"waiting again: {job.id}")
+        else:
+            _complain(str(refused))
     return OK
 
 
@@ -289,6 +288,10 @@ def _open_box(arguments: argparse.Namespace) -> Box:
 
     _open_database(arguments)
     return runtime.build(_load(arguments))[0]
+
+
+def _with_box(command: Callable[[Box, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    return lambda arguments: command(_open_box(arguments), arguments)
 
 
 def _job(job_id: str) -> Job:
@@ -384,6 +387,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("id", metavar="ID", nargs="?")
     command.add_argument("--all-dead", action="store_true", help="every job that failed or timed out")
     add(jobs, "cancel", jobs_cancel, "stop a job that waits or runs").add_argument("id", metavar="ID")
+    storage = group("storage", "look after the store of files")
+    storage_commands.add_parsers(add, commands, storage, _with_box)
     add(commands, "version", version, "print the version")
     return parser
 

@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from peewee import PeeweeException
+
+from lumi_box.accounts.user_service import UserService
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.config import loose_mode
 from lumi_box.errors import UpstreamError
 from lumi_box.jobs import alerts
 from lumi_box.providers.base import ImageProvider, ModelProvider, PromptWriter
+from lumi_box.storage import hints as storage_hints
+from lumi_box.storage import marker
 from lumi_box.tables import base, migrate
 from lumi_box.tables.base import new_id
 from lumi_box.tables.heartbeat import Heartbeat
@@ -24,7 +29,7 @@ from lumi_box.tables.heartbeat import Heartbeat
 TIMEOUT_SECONDS = 5.0
 ALIVE_MS = 20_000
 FREE_BYTES = 1 << 30
-CRITICAL = ("config", "database", "migrations", "storage")
+CRITICAL = ("config", "database", "migrations", "storage", "user-service")
 
 logger = logging.getLogger(__name__)
 
@@ -77,20 +82,25 @@ class _Run:
         except Sick as sick:
             self._found = (False, str(sick), sick.hint)
         except UpstreamError as error:
-            hint = HINTS.get(self.name, "See the log for what happened before.")
+            hint = self._hint("See the log for what happened before.")
             self._found = (False, f"{error} {error.vendor_text}".strip(), hint)
         except Exception as error:  # whatever a check meets is its finding
             logger.debug("check failed name=%s", self.name, exc_info=True)
-            self._found = (False, f"{type(error).__name__}: {error}", HINTS.get(self.name, "See the log."))
+            self._found = (False, f"{type(error).__name__}: {error}", self._hint("See the log."))
         finally:
             self._ended = time.monotonic()
             base.database.close()
+
+    def _hint(self, otherwise: str) -> str:
+        if self.name == "database" and base.on_server():
+            return SERVER_HINT
+        return HINTS.get(self.name, otherwise)
 
     def finding(self, deadline: float) -> Finding:
         self.thread.join(max(0.0, deadline - time.monotonic()))
         if self._found is None:
             late = f"did not answer within {TIMEOUT_SECONDS:.0f} seconds."
-            return Finding(self.name, False, late, HINTS.get(self.name, "See the log."), round(TIMEOUT_SECONDS * 1000))
+            return Finding(self.name, False, late, self._hint("See the log."), round(TIMEOUT_SECONDS * 1000))
         healthy, text, hint = self._found
         return Finding(self.name, healthy, text, hint, round((self._ended - self._started) * 1000))
 
@@ -99,14 +109,16 @@ PROVIDER_HINTS = {
     "connect": "Check the endpoint in the config, and this machine's network and name servers.",
     "deadline": "The host is slow or does not answer: check the network, or try again later.",
 }
+SERVER_HINT = "Check that the server runs, that database.url names it, and that its user may use the database."
 HINTS = {
     "database": "Check that database.url names a file that this user may write, and that the disk is not full.",
     "migrations": "Run: lumi-box migrate",
+    "user-service": "Check accounts.user_service_url, the network, and that service's own health.",
     "queue": "Run: lumi-box migrate",
     "consumer": "See what the database check says.",
     "scheduler": "See what the database check says.",
     "clock": "See what the database check says.",
-    "storage": "Check that storage.disk.path exists, is mounted, and may be written by this user.",
+    "storage": "Check storage.disk.path or storage.s3.endpoint, and the network or the mount before it.",
 }
 
 
@@ -124,7 +136,7 @@ def check_database(box: Box) -> str:
         if not Heartbeat.select().where(Heartbeat.id == mark).exists():
             raise Sick("A row that was written could not be read.", HINTS["database"])
         held.rollback()
-    return f"{box.config.database.sqlite_path} answers."
+    return f"{base.place(box.config.database)} answers."
 
 
 def check_migrations(box: Box) -> str:
@@ -152,8 +164,17 @@ def check_scheduler(box: Box) -> str:
 
 
 def check_storage(box: Box) -> str:
-    box.storage.probe()
-    return "An object was put, read and removed."
+    """An object put, read and removed, in a store that is this database's."""
+    try:
+        box.storage.probe()
+        mark = marker.examine(box.storage)
+    except UpstreamError as error:
+        raise Sick(f"{error} {error.vendor_text}".strip(), storage_hints.hint(error.code)) from error
+    except PeeweeException:
+        return "An object was put, read and removed. Whose store it is, the database could not tell."
+    if not (mark.ours or mark.fits):
+        raise Sick(mark.text, storage_hints.hint("marker"))
+    return f"An object was put, read and removed. {mark.text}"
 
 
 def check_disk(box: Box) -> str:
@@ -192,9 +213,9 @@ def _asked(provider: ImageProvider | ModelProvider | PromptWriter) -> str:
 
 
 def check_user_service(box: Box) -> str:
-    if box.config.accounts.mode != "local":
-        raise Sick("The user service is not in this version yet.", 'Write accounts.mode = "local".')
-    return "Accounts are local."
+    if box.config.accounts.mode != "user_service":
+        return "Accounts are local."
+    return UserService(box.config.accounts).probe()
 
 
 def check_clock(box: Box) -> str:

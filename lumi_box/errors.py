@@ -52,7 +52,7 @@ class UpstreamError(LumiError):
     """A provider's failure. `text` is for the maker; the vendor's code, words and request id are for the operator.
 
     `alert`: only the operator can mend it (a key, a balance, a quota). `ticket_dead`: the vendor has given the work
-    up, so that another attempt has to order it anew.
+    up, so that another attempt has to order it anew. `source`: what failed, where that is not the job's provider.
     """
 
     def __init__(
@@ -64,10 +64,11 @@ class UpstreamError(LumiError):
         request_id: str = "",
         alert: bool = False,
         ticket_dead: bool = False,
+        source: str = "",
     ) -> None:
         super().__init__(text)
         self.code, self.vendor_text, self.request_id = code, vendor_text, request_id
-        self.alert, self.ticket_dead = alert, ticket_dead
+        self.alert, self.ticket_dead, self.source = alert, ticket_dead, source
 
 
 class Unavailable(UpstreamError):

@@ -14,11 +14,17 @@ from typing import Any
 from peewee import Database, PeeweeException, fn
 
 from lumi_box.clock import now_ms
+from lumi_box.tables.base import joined
+from lumi_box.tables.dialect import lock
 from lumi_box.tables.event import Event
+from lumi_box.tables.generation import GenerationRequest
 
 KEEP_MS = 7 * 24 * 3_600_000
 LOOK_SECONDS = 0.05
 RECONNECT_SECONDS = 1.0
+BATCH = 1000
+LOOK_BACK = 200  # ids before the newest that may yet be committed when a follower begins
+SKIPPED_SECONDS = 60.0  # no transaction of ours takes that long
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +34,11 @@ def record(request_id: str, name: str, **data: Any) -> None:
 
     `files` maps names of addresses to storage keys: whoever reads the event makes addresses of them, which expire.
     """
-    Event.insert(request_id=request_id, name=name, data=json.dumps(data, ensure_ascii=False)).execute()
+    with joined():
+        # Ids are given out before they are committed: whoever holds the request gives out the next one of it, so
+        # that a listener who has read up to one of its events has seen all that came before.
+        lock(GenerationRequest, request_id)
+        Event.insert(request_id=request_id, name=name, data=json.dumps(data, ensure_ascii=False)).execute()
 
 
 def last_id(request_id: str) -> int:
@@ -105,19 +115,52 @@ class Follower:
                 time.sleep(RECONNECT_SECONDS)
 
     def _look_around(self) -> None:
-        seen = Event.select(fn.MAX(Event.id)).scalar() or 0
+        recent: _Recent | None = None
         while not self.closing:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._listeners), timeout=1.0)
                 idle = not self._listeners
-            if not idle:
-                seen = self._wake_since(seen)
-                time.sleep(LOOK_SECONDS)
+            if idle:
+                recent = None  # what happens now, nobody waits for
+                continue
+            recent = recent or _Recent()
+            self._wake(recent.requests_with_news())
+            time.sleep(LOOK_SECONDS)
 
-    def _wake_since(self, seen: int) -> int:
-        rows = list(Event.select(Event.id, Event.request_id).where(Event.id > seen).order_by(Event.id).limit(1000))
+    def _wake(self, request_ids: set[str]) -> None:
         with self._changed:
-            for request_id in {row.request_id for row in rows}:
-                for bell in self._listeners.get(request_id, ()):
+            for request_id in request_ids & self._listeners.keys():
+                for bell in self._listeners[request_id]:
                     bell.set()
-        return int(rows[-1].id) if rows else seen
+
+
+class _Recent:
+    """What has been read of the end of the log. A server gives out ids before they are committed: those that were
+    skipped are looked for again, until no transaction can be that old.
+    """
+
+    def __init__(self) -> None:
+        self._seen = max(0, (Event.select(fn.MAX(Event.id)).scalar() or 0) - LOOK_BACK)
+        self._skipped: dict[int, float] = {}
+
+    def requests_with_news(self) -> set[str]:
+        found: set[str] = set()
+        while True:
+            batch = self._read()
+            found.update(request_id for _, request_id in batch)
+            if len(batch) < BATCH:
+                return found
+
+    def _read(self) -> list[tuple[int, str]]:
+        now = time.monotonic()
+        new = Event.id > self._seen
+        which = new | Event.id.in_(list(self._skipped)) if self._skipped else new
+        query = Event.select(Event.id, Event.request_id).where(which).order_by(Event.id).limit(BATCH)
+        rows: list[Any] = list(query.tuples())
+        for event_id, _ in rows:
+            self._skipped.pop(event_id, None)
+            first = max(self._seen + 1, event_id - LOOK_BACK)
+            self._skipped.update(dict.fromkeys(range(first, event_id), now))
+            self._seen = max(self._seen, event_id)
+        self._skipped = {number: since for number, since in self._skipped.items() if now - since < SKIPPED_SECONDS}
+        return rows

@@ -9,10 +9,12 @@ import socket
 from collections.abc import Callable
 
 from lumi_box import doctor
+from lumi_box.accounts import setup
 from lumi_box.box import Box
 from lumi_box.config import Config
-from lumi_box.errors import LumiError
+from lumi_box.errors import LumiError, UpstreamError
 from lumi_box.providers import registry
+from lumi_box.storage import marker
 from lumi_box.storage.base import open_storage
 from lumi_box.supervisor import supervise
 from lumi_box.tables import base
@@ -40,18 +42,18 @@ def build(config: Config) -> tuple[Box, JobQueue]:
 
 
 def migrate_database(config: Config) -> list[str]:
-    database = base.connect(config.database)
-    path = config.database.sqlite_path
-    assert path is not None  # connect() has refused every other kind  # noqa: S101
-    return migrate(database, path.with_name(f"{path.name}.migrate-lock"))
+    return migrate(base.connect(config.database))
 
 
 def serve(config: Config, role: str) -> int:
     """Migrate, check, and run the role or all of them; answers the exit status."""
     migrate_database(config)
     box, queue = build(config)
+    _mark_storage(box)
     _check_health(box)
-    base.database.close()  # each process opens connections of its own
+    if role != "worker":
+        _offer_setup(config)
+    base.close_all()  # each process opens connections of its own
     if role != "worker":
         _check_address(config)
     run: dict[str, Callable[[], None]] = {"web": lambda: _web(box), "worker": lambda: _worker(box, queue)}
@@ -62,14 +64,7 @@ def serve(config: Config, role: str) -> int:
 
 def missing_parts(config: Config) -> list[str]:
     """What the config asks for and this version does not have yet, one line each."""
-    lines = registry.missing(config)
-    if config.database.sqlite_path is None:
-        lines.append("database.url: MySQL is not in this version yet; write sqlite:///data/lumi.db")
-    if config.storage.kind != "disk":
-        lines.append('storage.kind: s3 is not in this version yet; write "disk"')
-    if config.accounts.mode != "local":
-        lines.append('accounts.mode: user_service is not in this version yet; write "local"')
-    return lines
+    return registry.missing(config)
 
 
 def _web(box: Box) -> None:
@@ -88,6 +83,22 @@ def _worker(box: Box, queue: JobQueue) -> None:
     stopping = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
     run(box, queue, lambda seconds: signal.sigtimedwait(stopping, seconds) is not None)
+
+
+def _mark_storage(box: Box) -> None:
+    """At the first start the store is marked as this installation's; the health check reports all that is wrong."""
+    try:
+        box.storage.probe()
+        marker.settle(box.storage, development=box.config.development)
+    except UpstreamError:
+        logger.debug("store not marked", exc_info=True)
+
+
+def _offer_setup(config: Config) -> None:
+    """Where nobody can sign in yet: a link to make the administrator. Printed, never logged: it is a key."""
+    if (token := setup.new_token()) is not None:
+        print("There is no account yet. This link creates the administrator, once, within 24 hours:")  # noqa: T201
+        print(f"{config.public_url}/setup?token={token}", flush=True)  # noqa: T201
 
 
 def _check_health(box: Box) -> None:

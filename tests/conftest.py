@@ -1,12 +1,17 @@
-"""Fixtures: a box of its own for every test, with a real SQLite file, a real queue and real files on disk."""
+"""Fixtures: a box of its own for every test, with a real database, a real queue and real files on disk.
+
+The tests under BOTH run twice: on SQLite, and on MariaDB where a server answers (see tests/mariadb.py).
+"""
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import mariadb
 import pytest
 from doubles import ScriptedImages, ScriptedModels
 
@@ -24,6 +29,28 @@ from lumi_box.worker.queue import JobQueue
 from lumi_box.worker.tasks import Worker
 
 PASSWORD = "correct horse battery"
+UNHURRIED = """
+[queue]
+backoff_seconds = 0.01
+jobs_per_minute = 0
+
+[limits]
+requests_per_minute = 1_000_000
+generations_per_day = 0
+active_generations = 0
+"""
+STORAGE = ("storage/test_ledger.py", "storage/test_sweep.py")
+BOTH = ("flow", "gallery", "jobs", "worker", "tables", *STORAGE, "test_events.py")
+SQLITE_URL = "sqlite:///data/lumi.db"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        place = Path(metafunc.module.__file__).relative_to(Path(__file__).parent).as_posix()
+        engines = ["sqlite", "mariadb"] if place.startswith(BOTH) else ["sqlite"]
+        if metafunc.definition.get_closest_marker("mariadb"):
+            engines = ["mariadb"]
+        metafunc.parametrize("engine", engines, scope="session")
 
 
 def write_config(folder: Path, extra: str = "") -> Path:
@@ -44,12 +71,35 @@ def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return loaded.database.sqlite_path
 
 
+def on_mariadb(path: Path, scratch: mariadb.Scratch) -> Config:
+    """The config at `path`, with its rows in the database."""
+    text = path.read_text(encoding="utf-8")
+    assert SQLITE_URL in text
+    path.write_text(text.replace(SQLITE_URL, scratch.url), encoding="utf-8")
+    return configuration.load(path)
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mariadb.Scratch]:
+    """A migrated database on the server, made once and emptied before every test."""
+    mariadb.require()
+    with mariadb.Scratch(f"lumi_test_{os.getpid()}") as made:
+        runtime.migrate_database(on_mariadb(write_config(tmp_path_factory.mktemp("mariadb")), made))
+        base.close_all()
+        yield made
+
+
 @pytest.fixture
-def config(tmp_path: Path, fresh_database: Path) -> Config:
-    loaded = configuration.load(write_config(tmp_path, "\n[queue]\nbackoff_seconds = 0.01\njobs_per_minute = 0\n"))
+def config(tmp_path: Path, engine: str, request: pytest.FixtureRequest) -> Config:
+    path = write_config(tmp_path, UNHURRIED)
+    if engine == "mariadb":
+        scratch: mariadb.Scratch = request.getfixturevalue("scratch")
+        scratch.empty()
+        return on_mariadb(path, scratch)
+    loaded = configuration.load(path)
     assert loaded.database.sqlite_path is not None
     loaded.database.sqlite_path.parent.mkdir(parents=True)
-    shutil.copyfile(fresh_database, loaded.database.sqlite_path)
+    shutil.copyfile(request.getfixturevalue("fresh_database"), loaded.database.sqlite_path)
     return loaded
 
 
@@ -57,7 +107,7 @@ def config(tmp_path: Path, fresh_database: Path) -> Config:
 def wired(config: Config) -> Iterator[tuple[Box, JobQueue]]:
     box, queue = runtime.build(config)
     yield box, queue
-    base.database.close()
+    base.close_all()
 
 
 @pytest.fixture

@@ -74,6 +74,9 @@ COMMANDS = [
     "jobs show",
     "jobs retry",
     "jobs cancel",
+    "sweep",
+    "storage copy",
+    "storage mark",
     "version",
 ]
 

@@ -66,3 +66,27 @@ def test_closing_wakes_every_listener(box):
         assert bell.wait(1)
         assert follower.closing
     follower.close(wait=True)
+
+
+@pytest.mark.mariadb
+def test_a_listener_hears_of_an_event_that_commits_after_later_ones(box):
+    follower, held, go_on = events.Follower(base.database), threading.Event(), threading.Event()
+
+    def slow():
+        with base.database.connection_context(), base.transaction():
+            events.record("slow", "a")
+            held.set()
+            go_on.wait(5)
+
+    thread = threading.Thread(target=slow)
+    with follower.listen("slow") as late, follower.listen("quick") as early:
+        thread.start()
+        assert held.wait(5)
+        events.record("quick", "b")
+        assert early.wait(5)
+        late.clear()
+        go_on.set()
+        thread.join()
+        assert late.wait(1)
+    follower.close(wait=True)
+    assert [row.name for row in Event.select().order_by(Event.id)] == ["a", "b"]

@@ -11,6 +11,7 @@ PACKAGE = Path(lumi_box.__file__).parent
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("storage_commands",),
     ("runtime",),
     ("web", "worker", "supervisor"),
     ("doctor",),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from argon2 import PasswordHasher
@@ -10,16 +12,20 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from peewee import IntegrityError
 
 from lumi_box.clock import now_ms
-from lumi_box.errors import Conflict, Invalid, NotAllowed, NotFound, TooMany
+from lumi_box.errors import Conflict, Invalid, NotAllowed, NotFound, TooMany, marked
 from lumi_box.tables.account import AccessToken, LoginFailure, User
 from lumi_box.tables.base import transaction
 
 PASSWORD_MIN, PASSWORD_MAX = 8, 200
 WINDOW_MS = 900_000
 FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS = 10, 30
-WRONG = "The e-mail address or the password is wrong."
+NO_ADDRESS = marked("is not an e-mail address; write it like you@example.org")
+NO_PASSWORD = marked("must have 8 to 200 characters")
+WRONG = marked("The e-mail address or the password is wrong.")
+TOO_MANY = marked("Too many wrong passwords or codes. Try again later.")
 
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
+_PART = r"[^@\s,;:<>()\[\]\"\\]"  # what a mail header would read as more than one address has no place in one
+_EMAIL = re.compile(rf"{_PART}{{1,64}}@{_PART}{{1,189}}")
 
 
 @lru_cache(maxsize=1)
@@ -37,13 +43,13 @@ def normal_email(email: str) -> str:
     """Lower case and trimmed; Invalid when it is no address."""
     email = email.strip().lower()
     if not _EMAIL.fullmatch(email):
-        raise Invalid({"email": ["is not an e-mail address; write it like you@example.org"]})
+        raise Invalid({"email": [NO_ADDRESS]})
     return email
 
 
 def check_password(password: str) -> str:
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
-        raise Invalid({"password": [f"must have {PASSWORD_MIN} to {PASSWORD_MAX} characters"]})
+        raise Invalid({"password": [NO_PASSWORD]})
     return password
 
 
@@ -70,18 +76,45 @@ def find(email: str) -> User:
 
 def authenticate(email: str, password: str, address: str) -> User:
     """The user whose password this is. Raises NotAllowed, or TooMany after too many wrong ones."""
-    account = f"account:{email.strip().lower()[:254]}"
-    origin = f"address:{address[:64]}"
-    _throttle(account, FAILURES_PER_ACCOUNT)
-    _throttle(origin, FAILURES_PER_ADDRESS)
-    user = User.get_or_none(User.email == email.strip().lower())
-    known = user.password_hash if user is not None and user.password_hash else _decoy()
-    if not _matches(known, password) or user is None or user.disabled_at is not None:
-        LoginFailure.insert_many([{"subject": account}, {"subject": origin}]).execute()
-        raise NotAllowed(WRONG)
+    with attempt(email, address):
+        user = with_password(email)
+        decoy = _decoy()
+        known = str(user.password_hash) if user is not None else decoy
+        if not _matches(known, password) or user is None or user.disabled_at is not None:
+            raise NotAllowed(WRONG)
     if _hasher().check_needs_rehash(known):
         User.update(password_hash=_hasher().hash(password)).where(User.id == user.id).execute()
     return user
+
+
+def with_password(email: str) -> User | None:
+    """The account of this address that has a password here."""
+    user: User | None = User.get_or_none(User.email == email.strip().lower(), User.password_hash.is_null(False))
+    return user
+
+
+@contextmanager
+def attempt(email: str, address: str) -> Iterator[None]:
+    """Counts a try at an account before it is judged, so that many at once cannot pass the limit either.
+
+    Only what ends with NotAllowed stays counted. Raises TooMany when there were too many of those.
+    """
+    account = f"account:{email.strip().lower()[:254]}"
+    origin = f"address:{address[:64]}"
+    with transaction():
+        _throttle(account, FAILURES_PER_ACCOUNT)
+        _throttle(origin, FAILURES_PER_ADDRESS)
+        rows = [LoginFailure.create(subject=subject) for subject in (account, origin)]
+    wrong = False
+    try:
+        yield
+    except NotAllowed:
+        wrong = True
+        raise
+    finally:
+        if not wrong:
+            for row in rows:
+                row.delete_instance()
 
 
 def set_password(user: User, password: str) -> None:
@@ -101,7 +134,8 @@ def disable(user: User) -> None:
 
 
 def any_exist() -> bool:
-    return User.select(User.id).limit(1).exists()
+    """Whether there is an account of our own; those that a user service told of do not count."""
+    return User.select(User.id).where(User.external_id.is_null()).limit(1).exists()
 
 
 def _revoke_sessions(user: User) -> None:
@@ -118,7 +152,7 @@ def _throttle(subject: str, limit: int) -> None:
     ]
     if len(recent) >= limit:
         wait = max(1, (min(recent) + WINDOW_MS - now_ms()) // 1000)
-        raise TooMany("Too many wrong passwords. Try again later.", retry_after=wait)
+        raise TooMany(TOO_MANY, retry_after=wait)
 
 
 def _matches(known: str, password: str) -> bool:

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.errors import Conflict
-from lumi_box.flow import spend, write_variants
+from lumi_box.flow import quota, spend, write_variants
 from lumi_box.flow.request_state import IMAGE_GENERATION, IMAGE_PENDING
-from lumi_box.jobs import lifecycle
-from lumi_box.tables.base import transaction
+from lumi_box.jobs import fairness, lifecycle
+from lumi_box.tables.account import User
+from lumi_box.tables.base import retried, transaction
+from lumi_box.tables.dialect import lock
 from lumi_box.tables.generation import IMAGES_PER_REQUEST, GenerationRequest, Image, Submission
 
 
+@retried
 def accept_prompt(
     box: Box,
     user_id: str,
@@ -31,10 +34,12 @@ def accept_prompt(
     """
     body_hash = hashlib.sha256(json.dumps([prompt, list(variants or ()), optimize]).encode()).hexdigest()
     with transaction():
+        lock(User, user_id)  # the same key sent twice at once makes one request
         if idempotency_key is not None:
             earlier = _earlier(user_id, idempotency_key, body_hash)
             if earlier is not None:
                 return earlier
+        quota.use(box, user_id)
         spend.require_room_for_images(box)
         request = GenerationRequest.create(
             user=user_id,
@@ -44,8 +49,9 @@ def accept_prompt(
             status=IMAGE_PENDING,
             phase=IMAGE_GENERATION,
         )
+        turn = fairness.next_turn("image", user_id)
         for position in range(IMAGES_PER_REQUEST):
-            _order_image(box, request, position, variants[position] if variants else prompt)
+            _order_image(box, request, position, variants[position] if variants else prompt, turn + position)
         if idempotency_key is not None:
             Submission.create(user=user_id, key=idempotency_key, body_hash=body_hash, request=request)
         events.record(request.id, "task:updated", status=request.status, phase=request.phase)
@@ -59,9 +65,9 @@ def _variants_state(box: Box, own: Sequence[str] | None, optimize: bool) -> str:
     return write_variants.WANTED if wanted else write_variants.AS_IS
 
 
-def _order_image(box: Box, request: GenerationRequest, position: int, variant: str) -> None:
+def _order_image(box: Box, request: GenerationRequest, position: int, variant: str, turn: int) -> None:
     image = Image.create(request=request, position=position, prompt=variant)
-    job = lifecycle.create(box, "image", image.id, request.id, request.user_id)
+    job = lifecycle.create(box, "image", image.id, request.id, request.user_id, turn=turn)
     Image.update(job_id=job.id).where(Image.id == image.id).execute()
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
-from lumi_box.flow import ordering, request_state, write_variants
+from lumi_box.flow import leftovers, ordering, request_state, write_variants
 from lumi_box.flow.request_state import DONE, FAILED, GENERATING
 from lumi_box.jobs import alerts, lifecycle
 from lumi_box.jobs.lifecycle import Failure
 from lumi_box.providers.base import ImageOrder, Picture
 from lumi_box.storage import keys, ledger
-from lumi_box.tables.base import transaction
+from lumi_box.storage.base import SOURCE
+from lumi_box.tables.dialect import changing
 from lumi_box.tables.generation import Image
 from lumi_box.tables.job import Job
 
@@ -26,11 +27,11 @@ def step(box: Box, job: Job) -> None:
     """Submit, or ask how the ticket stands; when the picture is ready, bring it home and keep it."""
     image = Image.get_by_id(job.target_id)
     _begin(image)
-    if not write_variants.settled(box, job, image.request_id):
+    ordered = job.ticket is not None or job.result is not None
+    if not (ordered or write_variants.settled(box, job, image.request_id)):
         return
-    image = Image.get_by_id(image.id)  # its prompt may be a variant now
     provider = box.image_provider
-    ready = ordering.answer(box, job, provider, ImageOrder(image.prompt, image.position, image.seed))
+    ready = ordering.answer(box, job, provider, lambda: _order(image.id))
     if ready is not None:
         _keep(box, job, image, provider.fetch(ready))
 
@@ -53,8 +54,15 @@ def failed(job: Job, failure: Failure) -> None:
     request_state.refresh(image.request_id)
 
 
+def _order(image_id: str) -> ImageOrder:
+    image = Image.get_by_id(image_id)  # read now: its prompt may be a variant since the step began
+    return ImageOrder(image.prompt, image.position, image.seed)
+
+
 def _begin(image: Image) -> None:
-    with transaction():
+    if image.status != request_state.PENDING:
+        return
+    with changing(image.request_id):
         begun = (
             Image.update(status=GENERATING).where(Image.id == image.id, Image.status == request_state.PENDING).execute()
         )
@@ -68,12 +76,15 @@ def _keep(box: Box, job: Job, image: Image, picture: Picture) -> None:
     thumbnail = keys.thumbnail_key(image.request_id, image.position, image.seed)
     owner = ledger.Owner(job.user_id, image.request_id)
     with tempfile.TemporaryDirectory(prefix="lumi-image-") as folder:
-        ledger.keep(box.storage, key, _write(Path(folder, "picture"), picture.data), owner)
-        ledger.keep(box.storage, thumbnail, _write(Path(folder, "thumbnail"), _thumbnail(picture.data)), owner)
-    with transaction():
+        small = _write(Path(folder, "thumbnail"), _thumbnail(picture.data))
+        kept = [
+            ledger.keep(box.storage, key, _write(Path(folder, "picture"), picture.data), owner),
+            ledger.keep(box.storage, thumbnail, small, owner),
+        ]
+    with leftovers.doomed_unless_kept(job, [key, thumbnail]), changing(image.request_id):
         lifecycle.succeed(box, job)
-        alerts.clear(job.provider)
-        ledger.promote([key, thumbnail])
+        alerts.clear(job.provider, SOURCE)
+        ledger.promote(kept)
         ledger.doom([old for old in (image.object_key, image.thumbnail_key) if old not in (key, thumbnail)])
         Image.update(
             status=DONE,

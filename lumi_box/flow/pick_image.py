@@ -8,15 +8,17 @@ from lumi_box.errors import Conflict
 from lumi_box.flow import request_state, spend
 from lumi_box.flow.request_state import DONE, FAILED, PENDING
 from lumi_box.jobs import lifecycle
-from lumi_box.tables.base import new_id, transaction
+from lumi_box.tables.base import new_id, retried
+from lumi_box.tables.dialect import changing
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
 
 NAME_LENGTH = 60
 
 
+@retried
 def pick_image(box: Box, request: GenerationRequest, position: int) -> GeneratedModel:
     """Allowed once that image is completed and while no model is wanted, under way or done; the others may go on."""
-    with transaction():
+    with changing(request.id):
         image = Image.get(Image.request == request, Image.position == position)
         if image.status != DONE:
             raise Conflict(f"Image {position} is not finished yet.")

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
-from lumi_box.flow import ordering, request_state
+from lumi_box.flow import leftovers, ordering, request_state
 from lumi_box.flow.request_state import DONE, FAILED, GENERATING
 from lumi_box.jobs import alerts, lifecycle
 from lumi_box.jobs.lifecycle import Failure
 from lumi_box.providers.base import ModelOrder, Picture, Ready
 from lumi_box.storage import keys, ledger
-from lumi_box.tables.base import transaction
+from lumi_box.storage.base import SOURCE
+from lumi_box.tables.dialect import changing
 from lumi_box.tables.generation import GeneratedModel, Image
 from lumi_box.tables.job import Job
 
@@ -40,11 +41,10 @@ def step(box: Box, job: Job) -> None:
     """Submit, or ask how the ticket stands; when the model is ready, bring it home and keep its files."""
     model = GeneratedModel.get_by_id(job.target_id)
     _begin(model, job)
-    order = _order(box, model)
-    ready = ordering.answer(box, job, box.model_provider, order)
+    ready = ordering.answer(box, job, box.model_provider, lambda: _order(box, model))
     _report_progress(model, job.progress)
     if ready is not None:
-        _build(box, job, model, order, ready)
+        _build(box, job, model, ready)
 
 
 def failed(job: Job, failure: Failure) -> None:
@@ -66,7 +66,9 @@ def failed(job: Job, failure: Failure) -> None:
 
 
 def _begin(model: GeneratedModel, job: Job) -> None:
-    with transaction():
+    if model.status != request_state.PENDING:
+        return
+    with changing(model.request_id):
         begun = (
             GeneratedModel.update(status=GENERATING, updated_at=now_ms())
             .where(GeneratedModel.id == model.id, GeneratedModel.status == request_state.PENDING)
@@ -85,49 +87,47 @@ def _order(box: Box, model: GeneratedModel) -> ModelOrder:
     return ModelOrder(picture, image.prompt)
 
 
-def _build(box: Box, job: Job, model: GeneratedModel, order: ModelOrder, ready: Ready) -> None:
+def _build(box: Box, job: Job, model: GeneratedModel, ready: Ready) -> None:
     from lumi_box.meshes.export import export_all  # numpy is for the worker; web only enqueues this step
 
     _report_progress(model, max(job.progress, SUBMITTED))
     with tempfile.TemporaryDirectory(prefix="lumi-model-") as folder:
-        mesh = box.model_provider.fetch(ready, order, Path(folder))
+        mesh = box.model_provider.fetch(ready, _order(box, model), Path(folder))
         _report_progress(model, max(job.progress, FETCHED))
         files = export_all(mesh, Path(folder), name=model.name)
         _keep(box, job, model, files)
 
 
 def _report_progress(model: GeneratedModel, percent: int) -> None:
-    with transaction():
-        changed = (
-            GeneratedModel.update(progress=percent)
-            .where(GeneratedModel.id == model.id, GeneratedModel.progress < percent)
-            .execute()
-        )
-        if changed:
+    if percent <= model.progress:
+        return
+    with changing(model.request_id):
+        at_work = (GeneratedModel.job_id == model.job_id) & (GeneratedModel.status == GENERATING)
+        further = (GeneratedModel.id == model.id) & at_work & (GeneratedModel.progress < percent)
+        if GeneratedModel.update(progress=percent).where(further).execute():
             events.record(model.request_id, "model:progress", modelId=model.id, progress=percent, status=GENERATING)
 
 
 def _keep(box: Box, job: Job, model: GeneratedModel, files: ModelFiles) -> None:
     owner = ledger.Owner(job.user_id, model.request_id, model.id)
     columns: dict[str, object] = {}
-    total = 0
+    kept: list[ledger.Kept] = []
     for column, path in _columns(files).items():
-        key = keys.model_key(model.id, path.name)
-        total += ledger.keep(box.storage, key, path, owner)
-        columns[column] = key
+        kept.append(ledger.keep(box.storage, keys.model_key(model.id, path.name), path, owner))
+        columns[column] = kept[-1].key
     facts = files.facts
     columns |= {
-        "file_size": total,
+        "file_size": sum(each.size for each in kept),
         "face_count": facts.face_count,
         "vertex_count": facts.vertex_count,
         "size_mm": list(facts.size_mm),
         "volume_cm3": facts.volume_cm3,
     }
     now = now_ms()
-    with transaction():
+    with leftovers.doomed_unless_kept(job, [each.key for each in kept]), changing(model.request_id):
         lifecycle.succeed(box, job)
-        alerts.clear(job.provider)
-        ledger.promote(str(key) for column, key in columns.items() if column.endswith("_key"))
+        alerts.clear(job.provider, SOURCE)
+        ledger.promote(kept)
         GeneratedModel.update(
             **columns, status=DONE, progress=100, error_message=None, completed_at=now, updated_at=now
         ).where(GeneratedModel.id == model.id).execute()

@@ -16,6 +16,7 @@ from lumi_box.errors import UpstreamError
 from lumi_box.jobs import alerts, lifecycle
 from lumi_box.providers.base import PromptWriter
 from lumi_box.tables.base import transaction
+from lumi_box.tables.dialect import changing
 from lumi_box.tables.generation import GenerationRequest, Image
 from lumi_box.tables.job import Job
 
@@ -36,7 +37,7 @@ def settled(box: Box, job: Job, request_id: str) -> bool:
             lifecycle.snooze(box, job, LOOK_SECONDS)
         return False
     variants = _ask(box.prompt_writer, request.prompt) if box.prompt_writer else None
-    with transaction():
+    with changing(request_id):
         for position, text in enumerate(variants or ()):
             Image.update(prompt=text).where(Image.request == request_id, Image.position == position).execute()
         state = WRITTEN if variants else FALLBACK

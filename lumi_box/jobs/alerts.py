@@ -6,6 +6,7 @@ import logging
 
 from lumi_box.clock import now_ms
 from lumi_box.errors import UpstreamError
+from lumi_box.tables.dialect import upsert
 from lumi_box.tables.spend import Alert
 
 logger = logging.getLogger(__name__)
@@ -16,22 +17,21 @@ def raise_for(provider: str, error: BaseException) -> None:
     if not isinstance(error, UpstreamError) or not error.alert:
         return
     now = now_ms()
+    provider = error.source or provider
     text = error.vendor_text or str(error)
     standing = (Alert.provider == provider) & (Alert.code == error.code) & Alert.cleared_at.is_null()
     if Alert.update(last_at=now, count=Alert.count + 1, text=text).where(standing).execute():
         return
     row = {"text": text, "count": 1, "first_at": now, "last_at": now, "cleared_at": None}
-    Alert.insert(provider=provider, code=error.code, **row).on_conflict(
-        conflict_target=[Alert.provider, Alert.code], update=row
-    ).execute()
+    upsert(Alert, {"provider": provider, "code": error.code}, row)
     logger.error("the operator is needed: provider=%s code=%s reason=%s", provider, error.code, text)
 
 
-def clear(provider: str) -> None:
-    """The provider has just done what it was asked for."""
-    cleared = Alert.update(cleared_at=now_ms()).where(Alert.provider == provider, Alert.cleared_at.is_null())
+def clear(*providers: str) -> None:
+    """These, the store among them, have just done what they were asked for."""
+    cleared = Alert.update(cleared_at=now_ms()).where(Alert.provider.in_(providers), Alert.cleared_at.is_null())
     if cleared.execute():
-        logger.info("provider works again: %s", provider)
+        logger.info("works again: %s", ", ".join(providers))
 
 
 def standing() -> list[Alert]:

@@ -5,31 +5,44 @@
     RUNNING --fail--> FAILED or TIMEOUT     PENDING, RUNNING, RETRYING --cancel--> CANCELLED
     FAILED, TIMEOUT, CANCELLED --requeue--> PENDING
 
-Every change is one conditional UPDATE from the status that the caller believes in; callers open the transaction.
+Every change of a status is one conditional UPDATE from the status that the caller believes in. `claim` and
+`begin_submit` open their transaction themselves, so that the job is theirs before a vendor is called; for all else
+the caller opens it, around what else changes with the job. docs/jobs.md tells more.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from peewee import fn
+from peewee import PeeweeException, fn
 
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.errors import AnswerLost, Busy, Conflict, LumiError, Refused, Unavailable, UpstreamError, marked
-from lumi_box.jobs import retry
-from lumi_box.tables.base import new_id, transaction
-from lumi_box.tables.job import Attempt, Job
-
-PENDING, RUNNING, RETRYING = "PENDING", "RUNNING", "RETRYING"
-COMPLETED, FAILED, CANCELLED, TIMEOUT = "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"
-STATUSES = (PENDING, RUNNING, RETRYING, COMPLETED, FAILED, CANCELLED, TIMEOUT)
-WAITING = (PENDING, RETRYING)
-ACTIVE = (PENDING, RUNNING, RETRYING)
-DEAD = (FAILED, TIMEOUT)
+from lumi_box.jobs import fairness, retry, tickets
+from lumi_box.jobs.statuses import (
+    ACTIVE,
+    CANCELLED,
+    COMPLETED,
+    DEAD,
+    FAILED,
+    PENDING,
+    RETRYING,
+    RUNNING,
+    STATUSES,  # noqa: F401  others read it here
+    TIMEOUT,
+    WAITING,
+)
+from lumi_box.tables.base import new_id, retried, transaction
+from lumi_box.tables.dialect import lock
+from lumi_box.tables.generation import GenerationRequest
+from lumi_box.tables.job import Attempt, Job, JobKind
 
 LEASE_MS = 10_000
 MINUTE_MS = 60_000
+FOR_THE_STEP = {"provider", "ticket", "result", "progress"}  # the lease stays: a transaction may be run again
+SPARED_DEATHS = 10  # of one job, with everything around it; more than bad luck explains
 INTERRUPTED = marked("The work was interrupted.")
 TOO_LONG = marked("This took longer than allowed.")
 UNFORESEEN = marked("Something went wrong on our side. The operator can see it in the log.")
@@ -47,6 +60,10 @@ class Died(Unavailable):
     """The process that ran the step is gone."""
 
 
+class Restarted(Died):
+    """It went with the whole process tree (a power cut, a reboot), which no job can be blamed for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """How an attempt's end looks from outside: in `delay` seconds there is another, or (None) there is none."""
@@ -60,27 +77,40 @@ class Failure:
         return self.delay is not None
 
 
-def create(box: Box, kind: str, target_id: str, request_id: str, user_id: str) -> Job:
-    """A new job and its wake-up, in the caller's transaction."""
-    job = Job.create(kind=kind, target_id=target_id, request_id=request_id, user_id=user_id)
+def create(box: Box, kind: str, target_id: str, request_id: str, user_id: str, *, turn: int | None = None) -> Job:
+    """A new job and its wake-up, in the caller's transaction; `turn` where the caller has asked for it already."""
+    turn = fairness.next_turn(kind, user_id) if turn is None else turn
+    job = Job.create(kind=kind, target_id=target_id, request_id=request_id, user_id=user_id, turn=turn)
     box.enqueue(job.id, 0)
     return job
 
 
 def claim(box: Box, job_id: str) -> Job | None:
-    """Take the job for one step, or None: it is not due, not ours, or its kind is at its limit.
+    """Take a job for one step, or None: nothing is due, or its kind is at its limit.
 
-    A snoozed job is taken as it is. A waiting one begins an attempt, if its kind has room; a wake-up that finds no
-    room may be dropped, because whatever leaves the running state wakes the next (`_make_room`).
+    If the job that the wake-up names is snoozed, it is that one, as it is. Otherwise an attempt begins at whichever
+    waiting job of its kind is next in line, if there is room. A wake-up that finds no room may be dropped, because
+    whatever leaves the running state wakes the next (`_make_room`).
     """
+    named = Job.get_or_none(Job.id == job_id)
+    if named is None:
+        return None
+    if named.status == RUNNING and named.lease is None and named.run_after <= now_ms():
+        return _resume(named)
+    return _begin_next(box, named.kind)
+
+
+@retried
+def _begin_next(box: Box, kind: str) -> Job | None:
+    """Whoever counts the jobs in flight holds their kind, so that the limits hold over all nodes."""
     with transaction():
-        job = Job.get_or_none(Job.id == job_id)
-        if job is None or job.run_after > now_ms():
-            return None
-        if job.status == RUNNING and job.lease is None:
-            return _resume(job)
-        if job.status in WAITING and in_flight(job.kind) < box.concurrency(job.kind):
-            return None if _too_soon(box, job) else _begin(box, job)
+        lock(JobKind, kind)
+        while in_flight(kind) < box.concurrency(kind):
+            job = fairness.next_in_line(kind)
+            if job is None or _too_soon(box, job):
+                return None
+            if (begun := _begin(box, job)) is not None:
+                return begun
     return None
 
 
@@ -106,6 +136,21 @@ def save_ticket(job: Job, ticket: str) -> None:
     """Before anything else happens to a submitted job: from here on it is resumed, not asked for again."""
     _update(job, ticket=ticket)
     _attempt_of(job, ticket=ticket, submitting_since=None)
+
+
+def late_answer(job: Job, ticket: str | None, result: str | None) -> None:
+    """The vendor took the order, but the step has lost its job meanwhile.
+
+    The job takes it over if it waits for another attempt, so that nothing is bought twice; else it is given up.
+    """
+    alike = (Attempt.job == job.id) & (Attempt.number == job.attempt) & Attempt.submitting_since.is_null(False)
+    Attempt.update(outcome="died").where(alike, Attempt.outcome == "doubtful").execute()
+    known: dict[str, object] = {"ticket": ticket, "submitting_since": None}
+    Attempt.update(known).where(alike).execute()
+    free = (Job.id == job.id) & Job.status.in_(WAITING) & Job.ticket.is_null() & Job.result.is_null()
+    taken = Job.update(ticket=ticket, result=result, provider=job.provider).where(free).execute()
+    if not taken and ticket is not None:
+        tickets.give_up(job.kind, job.provider, ticket, job.id)
 
 
 def save_result(job: Job, reference: str) -> None:
@@ -135,6 +180,7 @@ def postpone(box: Box, job: Job, error: Busy) -> None:
 
 
 def succeed(box: Box, job: Job) -> None:
+    lock(GenerationRequest, job.request_id)
     now = now_ms()
     _update(job, status=COMPLETED, progress=100, ended_at=now, lease=None, lease_until=None, result=None)
     _attempt_of(job, ended_at=now, outcome="completed")
@@ -143,23 +189,26 @@ def succeed(box: Box, job: Job) -> None:
 
 def fail(box: Box, job: Job, error: BaseException) -> Failure:
     """End the attempt; retry or bury the job as the error and the number of attempts say."""
-    queue = box.config.queue
-    delay = retry.delay_seconds(error, job.attempt, queue.max_attempts, queue.backoff_seconds)
+    lock(GenerationRequest, job.request_id)
+    outcome = _outcome(job, error)
+    spared = isinstance(error, Restarted) and outcome == "died" and _deaths(job) < SPARED_DEATHS
+    delay = 0.0 if spared else _delay(box, job, error)
     now = now_ms()
     message = str(error) if isinstance(error, LumiError) else UNFORESEEN
     code = getattr(error, "code", "") or type(error).__name__
     vendor_text = getattr(error, "vendor_text", "") or message
-    outcome = _outcome(job, error)
     request_id = getattr(error, "request_id", "") or None
-    _attempt_of(
-        job, ended_at=now, outcome=outcome, error_code=code, error_text=vendor_text, vendor_request_id=request_id
-    )
-    changes = {"error_code": code, "error_message": message, "lease": None, "lease_until": None}
+    known = {"vendor_request_id": request_id} | ({} if outcome == "doubtful" else {"submitting_since": None})
+    _attempt_of(job, ended_at=now, outcome=outcome, error_code=code, error_text=vendor_text, **known)
+    changes: dict[str, object] = {"error_code": code, "error_message": message, "lease": None, "lease_until": None}
     if getattr(error, "ticket_dead", False):
         changes |= {"ticket": None, "result": None}
+    if spared:
+        changes["attempt"] = job.attempt - 1
     if delay is None:
         dead = TIMEOUT if isinstance(error, Expired) else FAILED
         _update(job, status=dead, ended_at=now, **changes)
+        _give_up_ticket(job)
     else:
         _update(job, status=RETRYING, run_after=now + round(delay * 1000), **changes)
         box.enqueue(job.id, delay)
@@ -170,11 +219,14 @@ def fail(box: Box, job: Job, error: BaseException) -> Failure:
 def cancel(box: Box, job: Job) -> bool:
     """Stop what waits and disown what runs; False when it had ended already."""
     now = now_ms()
-    was_running = job.status == RUNNING
+    lock(GenerationRequest, job.request_id)
+    lock(Job, job.id)
+    was_running = Job.select().where(Job.id == job.id, Job.status == RUNNING).exists()
     changes = {"status": CANCELLED, "ended_at": now, "lease": None, "lease_until": None}
     if Job.update(changes).where(Job.id == job.id, Job.status.in_(ACTIVE)).execute() != 1:
         return False
     _attempt_of(job, ended_at=now, outcome="cancelled")
+    _give_up_ticket(Job.get_by_id(job.id))  # what a step may have stored since the caller read the row
     if was_running:
         _make_room(box, job.kind)
     return True
@@ -183,7 +235,7 @@ def cancel(box: Box, job: Job) -> bool:
 def requeue(box: Box, job: Job) -> None:
     """Give a job that ended badly a new set of attempts; its history stays."""
     changes = {"status": PENDING, "attempt": 0, "progress": 0, "ended_at": None, "run_after": now_ms()}
-    changes |= {"ticket": None, "result": None}
+    changes |= {"ticket": None, "result": None, "turn": fairness.next_turn(job.kind, job.user_id)}
     ended = (*DEAD, CANCELLED)
     if (
         Job.update(**changes, error_code=None, error_message=None)
@@ -195,7 +247,8 @@ def requeue(box: Box, job: Job) -> None:
     box.enqueue(job.id, 0)
 
 
-def _begin(box: Box, job: Job) -> Job:
+def _begin(box: Box, job: Job) -> Job | None:
+    """None where it has just been cancelled, which on MySQL can happen since it was read."""
     now = now_ms()
     lease = new_id()
     changed = (
@@ -212,7 +265,7 @@ def _begin(box: Box, job: Job) -> Job:
         .execute()
     )
     if changed != 1:
-        raise LostLease("The job was taken by another worker.")
+        return None
     taken = Job.get_by_id(job.id)
     submits = taken.ticket is None and taken.result is None and box.metered(taken.kind)
     Attempt.create(job=taken, number=taken.attempt, started_at=now, ticket=taken.ticket, submits=submits)
@@ -237,10 +290,12 @@ def _too_soon(box: Box, job: Job) -> bool:
 
 
 def _resume(job: Job) -> Job | None:
-    lease = new_id()
-    changes = {"lease": lease, "lease_until": now_ms() + LEASE_MS}
-    taken = Job.update(changes).where(Job.id == job.id, Job.status == RUNNING, Job.lease.is_null()).execute()
-    return Job.get_by_id(job.id) if taken == 1 else None
+    lease, until = new_id(), now_ms() + LEASE_MS
+    mine = (Job.id == job.id) & (Job.status == RUNNING) & Job.lease.is_null() & (Job.run_after == job.run_after)
+    if Job.update(lease=lease, lease_until=until).where(mine).execute() != 1:
+        return None  # also when another step has come and gone since the row was read: it is stale then
+    job.lease, job.lease_until = lease, until
+    return job
 
 
 def _update(job: Job, **changes: object) -> None:
@@ -248,8 +303,8 @@ def _update(job: Job, **changes: object) -> None:
     holder = Job.lease.is_null() if job.lease is None else Job.lease == job.lease
     if Job.update(changes).where(Job.id == job.id, Job.status == RUNNING, holder).execute() != 1:
         raise LostLease("The job is not this step's any more.")
-    for name, value in changes.items():
-        setattr(job, name, value)
+    for name in changes.keys() & FOR_THE_STEP:
+        setattr(job, name, changes[name])
 
 
 def _attempt_of(job: Job, **changes: object) -> None:
@@ -257,16 +312,20 @@ def _attempt_of(job: Job, **changes: object) -> None:
 
 
 def _make_room(box: Box, kind: str) -> None:
-    """A slot of the kind may be free now: wake the job that has waited longest."""
-    due = (Job.kind == kind) & Job.status.in_(WAITING) & (Job.run_after <= now_ms())
-    waiting = Job.select(Job.id).where(due).order_by(Job.created_at, Job.id).limit(1).scalar()
+    """A slot of the kind may be free now: wake the job that is next in line.
+
+    A claim that found no room before this holds the kind has let its wake-up fall, and its job is seen here; one
+    that comes later waits until this transaction ends, and finds the room.
+    """
+    lock(JobKind, kind)
+    waiting = fairness.next_in_line(kind)
     if waiting is not None:
-        box.enqueue(waiting, 0)
+        box.enqueue(waiting.id, 0)
 
 
 def _outcome(job: Job, error: BaseException) -> str:
     """`doubtful` when an order was under way and nobody knows what became of it."""
-    if isinstance(error, AnswerLost | Died) and _submitting(job):
+    if isinstance(error, AnswerLost | Died | PeeweeException) and _submitting(job):
         return "doubtful"
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (Expired, "timeout"),
@@ -275,6 +334,34 @@ def _outcome(job: Job, error: BaseException) -> str:
         (UpstreamError, "unavailable"),
     )
     return next((name for kind, name in kinds if isinstance(error, kind)), "crashed")
+
+
+def is_doubtful() -> Any:
+    """Attempts with an order of which nobody knows what became, as a condition."""
+    ended_meanwhile = Attempt.ended_at.is_null(False) & Attempt.submitting_since.is_null(False)
+    return (Attempt.outcome == "doubtful") | ended_meanwhile
+
+
+def _delay(box: Box, job: Job, error: BaseException) -> float | None:
+    queue = box.config.queue
+    crashed = retry.unforeseen(error) and _crashed_before(job)
+    return retry.delay_seconds(error, job.attempt, queue.max_attempts, queue.backoff_seconds, crashed_before=crashed)
+
+
+def _crashed_before(job: Job) -> bool:
+    """Whether an earlier attempt met something that nobody foresaw, since the job was made or last tried again."""
+    ended = Attempt.select(Attempt.outcome).where(Attempt.job == job, Attempt.ended_at.is_null(False))
+    return "crashed" in [row.outcome for row in ended.order_by(Attempt.id.desc()).limit(max(job.attempt - 1, 0))]
+
+
+def _deaths(job: Job) -> int:
+    count: int = Attempt.select().where(Attempt.job == job, Attempt.outcome == "died").count()
+    return count
+
+
+def _give_up_ticket(job: Job) -> None:
+    if job.ticket is not None:
+        tickets.give_up(job.kind, job.provider, job.ticket, job.id)
 
 
 def _submitting(job: Job) -> bool:

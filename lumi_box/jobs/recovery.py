@@ -5,6 +5,7 @@ from __future__ import annotations
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.jobs import lifecycle
+from lumi_box.jobs.lifecycle import INTERRUPTED, Died, Restarted
 from lumi_box.tables.job import Job
 
 BATCH = 500
@@ -14,6 +15,15 @@ def abandoned() -> list[Job]:
     """Jobs whose step's process died: the lease ran out."""
     gone = (Job.status == lifecycle.RUNNING) & (Job.lease_until < now_ms())
     return list(Job.select().where(gone).limit(BATCH))
+
+
+def death_of(box: Box, job: Job) -> Died:
+    """How the step's process ended: by itself, or with the process tree before this one.
+
+    A lease that was given or prolonged since this tree was started lasts longer than one from before.
+    """
+    before = job.lease_until is not None and job.lease_until <= box.started_at + lifecycle.LEASE_MS
+    return (Restarted if before else Died)(INTERRUPTED, code="restarted" if before else "worker_died")
 
 
 def expired() -> list[Job]:
@@ -31,7 +41,7 @@ def wake_due(box: Box) -> int:
         room = box.concurrency(kind) - lifecycle.in_flight(kind)
         waiting = (Job.kind == kind) & Job.status.in_(lifecycle.WAITING) & due
         if room > 0:
-            query = Job.select(Job.id).where(waiting).order_by(Job.created_at, Job.id).limit(room)
+            query = Job.select(Job.id).where(waiting).order_by(Job.turn, Job.id).limit(room)
             jobs += [row.id for row in query]
     for job_id in jobs:
         box.enqueue(job_id, 0)

@@ -10,15 +10,22 @@ MAX_DELAY_SECONDS = 300.0
 BUSY_FIRST_SECONDS, BUSY_LAST_SECONDS = 1.0, 15.0
 
 
-def delay_seconds(error: BaseException, attempt: int, max_attempts: int, backoff_seconds: float) -> float | None:
+def unforeseen(error: BaseException) -> bool:
+    """Neither Unavailable nor Refused: it is more often a bug than bad luck."""
+    return not isinstance(error, Unavailable | Refused)
+
+
+def delay_seconds(
+    error: BaseException, attempt: int, max_attempts: int, backoff_seconds: float, *, crashed_before: bool = False
+) -> float | None:
     """How long to wait before attempt `attempt + 1`; None when there is to be none.
 
     Exponential back-off with full jitter on its upper half, never sooner than the vendor asked. What nobody foresaw
-    (neither Unavailable nor Refused) gets one more chance: it is more often a bug than bad luck.
+    gets one more chance, and no third: `crashed_before` says whether an earlier attempt of the job ended so, too.
     """
     if isinstance(error, Refused) or attempt >= max_attempts:
         return None
-    if not isinstance(error, Unavailable) and attempt >= 2:
+    if unforeseen(error) and crashed_before:
         return None
     backoff = min(backoff_seconds * 2 ** (attempt - 1), MAX_DELAY_SECONDS)
     asked = getattr(error, "retry_after", None) or 0.0

@@ -70,6 +70,16 @@ class Prepares(Protocol):
     def prepare(self) -> None: ...
 
 
+@runtime_checkable
+class Cancels(Protocol):
+    """A vendor that can be told to stop."""
+
+    name: str
+
+    def cancel(self, ticket: Ticket) -> bool:
+        """Whether it stopped in time, so that nothing is charged. Raises as `poll` does."""
+
+
 class PromptWriter(Protocol):
     """An LLM that turns a maker's prompt into four variants for the painter."""
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from lumi_box.errors import NotFound, Unavailable
-from lumi_box.storage.base import Listed
+from lumi_box.errors import Busy, NotFound, Unavailable
+from lumi_box.storage import listing
+from lumi_box.storage.base import PAGE, SOURCE, Listed, hashed
 
-PAGE = 1000
 TEMPORARY = ".partial-"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LOOK_AGAIN_SECONDS = 30.0
+MKDIR_TRIES = 5
 
 
 class DiskStorage:
-    """Writes are atomic: a temporary file beside the place, fsync, rename, fsync of the folder."""
+    """Writes are atomic: a temporary file beside the place, fsync, rename, fsync of the folders."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -27,47 +32,65 @@ class DiskStorage:
         target = self._path(key)
         temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                _copy_durably(source, temporary)
+                _copy_durably(source, self._make_room_for(temporary))
                 temporary.replace(target)
             except OSError:
                 temporary.unlink(missing_ok=True)
                 raise
-            _sync_folder(target.parent)
+            self._sync_folders(target.parent)
         except OSError as error:
-            raise Unavailable("The file could not be kept.", code="storage", vendor_text=str(error)) from error
+            raise _unavailable("kept", error) from error
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, first: int = 0, last: int | None = None) -> BinaryIO:
         try:
-            return self._path(key).open("rb")
+            stream = self._path(key).open("rb")
+            stream.seek(first)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise NotFound("There is no such file.") from error
         except OSError as error:
-            raise Unavailable("The file could not be read.", code="storage", vendor_text=str(error)) from error
+            raise _unavailable("read", error) from error
+        return stream if last is None else cast(BinaryIO, _Part(stream, last - first + 1))
 
-    def delete(self, key: str) -> None:
-        path = self._path(key)
+    def exists(self, key: str) -> bool:
         try:
-            path.unlink(missing_ok=True)
-            self._drop_empty(path.parent)
+            return self._path(key).is_file()
         except OSError as error:
-            raise Unavailable("The file could not be removed.", code="storage", vendor_text=str(error)) from error
+            raise _unavailable("read", error) from error
 
-    def pages(self) -> Iterator[list[Listed]]:
+    def measure(self, key: str) -> tuple[int, str] | None:
+        try:
+            with self.open(key) as stream:
+                return hashed(stream)
+        except NotFound:
+            return None
+
+    def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
+        kept: dict[str, str] = {}
+        for key in keys:
+            try:
+                self._delete(key)
+            except NotFound:
+                continue  # a key that leads out of the root names nothing here
+            except OSError as error:
+                kept[key] = str(error)
+        return kept
+
+    def pages(self, after: str = "") -> Iterator[list[Listed]]:
         page: list[Listed] = []
-        for folder, folders, names in os.walk(self.root):
-            folders.sort()
-            for name in sorted(names):
-                path = Path(folder, name)
-                status = path.stat()
-                key = path.relative_to(self.root).as_posix()
-                page.append(Listed(key, status.st_size, status.st_mtime_ns // 1_000_000))
+        try:
+            for found in listing.files(self.root, after):
+                page.append(found)
                 if len(page) == PAGE:
                     yield page
                     page = []
+        except OSError as error:
+            raise _unavailable("listed", error) from error
         if page:
             yield page
+
+    def drop_unfinished(self, before_ms: int) -> int:
+        return 0  # a temporary file that a crash left is listed like any other
 
     def probe(self) -> None:
         key = f"probe/{secrets.token_hex(8)}"
@@ -78,7 +101,23 @@ class DiskStorage:
         with self.open(key) as stream:
             if stream.read() != b"lumi-box":
                 raise Unavailable("The storage gave back other bytes than it was given.", code="storage")
-        self.delete(key)
+        if kept := self.delete_many([key]):
+            raise Unavailable("The file could not be removed.", code="storage", vendor_text=kept[key])
+
+    def _delete(self, key: str) -> None:
+        path = self._path(key)
+        path.unlink(missing_ok=True)
+        folder = path.parent
+        while folder != self.root and folder.is_dir() and not any(folder.iterdir()):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                return  # another has tidied up at the same time
+            except OSError as error:
+                if error.errno == errno.ENOTEMPTY:
+                    return  # a file has just come
+                raise
+            folder = folder.parent
 
     def _path(self, key: str) -> Path:
         path = (self.root / key).resolve()
@@ -86,22 +125,65 @@ class DiskStorage:
             raise NotFound("There is no such file.")
         return path
 
-    def _drop_empty(self, folder: Path) -> None:
-        while folder != self.root and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+    def _make_room_for(self, path: Path) -> Path:
+        """An empty file in its folder, which nobody removes any more: a folder goes only while it is empty."""
+        for attempt in range(MKDIR_TRIES):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.touch(exist_ok=False)
+            except FileNotFoundError:  # the last file of the folder, and so the folder, was removed just then
+                if attempt == MKDIR_TRIES - 1:
+                    raise
+            else:
+                break
+        return path
+
+    def _sync_folders(self, folder: Path) -> None:
+        """The name in its folder, the folder's in its own, and so on up to the root: any of them may be new."""
+        while True:
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            if folder == self.root:
+                return
             folder = folder.parent
 
 
+class _Part(io.RawIOBase):
+    """The next so many bytes of an open file; closes it."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._left = stream, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)[: self._left]  # type: ignore[arg-type]
+        count: int = self._stream.readinto(view)  # type: ignore[attr-defined]
+        self._left -= count
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _unavailable(done: str, error: OSError) -> Unavailable:
+    """What the job does next: it waits for room on a full disk, and counts any other failure as an attempt."""
+    text, words = f"The file could not be {done}.", str(error)
+    if error.errno in FULL:
+        return Busy(
+            text, code="disk_full", vendor_text=words, alert=True, source=SOURCE, retry_after=LOOK_AGAIN_SECONDS
+        )
+    closed = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    return Unavailable(text, code="storage", vendor_text=words, alert=closed, source=SOURCE)
+
+
 def _copy_durably(source: Path, target: Path) -> None:
-    with source.open("rb") as reader, target.open("xb") as writer:
+    with source.open("rb") as reader, target.open("r+b") as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)
         writer.flush()
         os.fsync(writer.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,6 +1,6 @@
 """Who uses the box."""
 
-from peewee import BigIntegerField, BooleanField, CharField, ForeignKeyField
+from peewee import BigIntegerField, BooleanField, CharField, ForeignKeyField, IntegerField
 
 from lumi_box.clock import now_ms
 from lumi_box.tables.base import ID_LENGTH, Table, new_id
@@ -8,7 +8,8 @@ from lumi_box.tables.base import ID_LENGTH, Table, new_id
 
 class User(Table):
     id = CharField(ID_LENGTH, primary_key=True, default=new_id)
-    email = CharField(254, unique=True)  # lower case
+    email = CharField(254, null=True, unique=True)  # lower case; the user service may not tell one
+    external_id = CharField(191, null=True, unique=True)  # at the user service; None: an account of our own
     password_hash = CharField(255, null=True)
     user_name = CharField(64, default="")
     nick_name = CharField(64, default="")
@@ -37,8 +38,23 @@ class AccessToken(Table):
     revoked_at = BigIntegerField(null=True)
 
 
+class OneTimeCode(Table):
+    """A code that was sent by e-mail, or the set-up link: one for a subject and a purpose at a time."""
+
+    id: int
+    subject = CharField(254)
+    purpose = CharField(16)
+    secret_hash = CharField(64)
+    tries = IntegerField(default=0)
+    created_at = BigIntegerField(default=now_ms)
+    expires_at = BigIntegerField(index=True)
+
+    class Meta:
+        indexes = ((("subject", "purpose"), True),)
+
+
 class LoginFailure(Table):
-    """A wrong password: counted by account and by address to slow guessing down."""
+    """A wrong password or code: counted by account and by address to slow guessing down."""
 
     subject = CharField(300, index=True)
     at = BigIntegerField(default=now_ms, index=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import functools
+import logging
+import random
 import secrets
 import threading
+import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from peewee import Database, DatabaseError, DatabaseProxy, Model, SqliteDatabase
+from peewee import Database, DatabaseError, DatabaseProxy, InterfaceError, Model, MySQLDatabase, OperationalError
 
 from lumi_box.clock import now_ms
 from lumi_box.errors import LumiError, NotConfigured
+from lumi_box.tables import engines
 
 if TYPE_CHECKING:
     from lumi_box.config import DatabaseConfig
@@ -19,6 +25,15 @@ if TYPE_CHECKING:
 database: Any = DatabaseProxy()
 
 ID_LENGTH = 36
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.05, 2.0
+RETRIES = 5
+UNDONE = (1205, 1213)  # lock wait timeout, deadlock
+HOPELESS = (1044, 1045, 1049, 1698)  # wrong user or password, no such database: waiting mends none of these
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 _id_lock = threading.Lock()
 _last_tick = 0
@@ -49,36 +64,66 @@ def new_id() -> str:
 
 
 def bind(config: DatabaseConfig) -> Database:
-    """Bind every table to the database that the config names; threads open connections of their own as they need.
-
-    Raises NotConfigured when it is of a kind that this version lacks.
-    """
-    if config.sqlite_path is None:
-        raise NotConfigured("database.url: this version stores its rows in SQLite only; write sqlite:///data/lumi.db")
-    handle = SqliteDatabase(
-        os.fspath(config.sqlite_path),
-        pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -16_000},
-        timeout=15,
-        # A transaction that reads first and writes later would fail at once when another wrote in between:
-        # taking the write lock at BEGIN makes it wait its turn instead.
-        lock_type="IMMEDIATE",
-    )
+    """Bind every table to the database that the config names; threads open connections of their own as they need."""
+    handle: Database
+    if config.sqlite_path is not None:
+        handle = engines.sqlite(config.sqlite_path)
+    else:
+        handle = engines.mysql(
+            config.name,
+            config.pool_size,
+            host=config.host,
+            port=config.port,
+            user=config.user,
+            password=config.password,
+        )
     database.initialize(handle)
     return handle
 
 
 def connect(config: DatabaseConfig) -> Database:
-    """`bind`, and make sure that it can be opened, in a folder made for it; raises CannotConnect where it cannot."""
+    """`bind`, and make sure that it can be opened: a file in a folder made for it, or a server that is waited for.
+
+    Raises CannotConnect where it cannot.
+    """
     handle = bind(config)
-    path = config.sqlite_path
-    assert path is not None  # bind() has refused every other kind  # noqa: S101
+    if config.sqlite_path is None:
+        _wait_for_server(handle, config)
+        return handle
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        config.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
         with handle.connection_context():
             handle.execute_sql("SELECT 1")
     except (OSError, DatabaseError) as error:
-        raise CannotConnect(f"database.url: {path} cannot be opened: {error}") from error
+        raise CannotConnect(f"database.url: {config.sqlite_path} cannot be opened: {error}") from error
     return handle
+
+
+def place(config: DatabaseConfig) -> str:
+    """Where the rows are, without the password."""
+    if config.sqlite_path is not None:
+        return str(config.sqlite_path)
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"{config.user}@{host}:{config.port}/{config.name}"
+
+
+def on_server() -> bool:
+    """Whether the rows are on MySQL or MariaDB, which others write to at the same time."""
+    return isinstance(database.obj, MySQLDatabase)
+
+
+def release() -> None:
+    """This thread needs no connection for a while. SQLite's stays: it costs less to keep than to open again."""
+    if on_server() and not database.in_transaction():
+        database.close()
+
+
+def close_all() -> None:
+    """Every connection of this process: before it forks, since two processes must not share one, and at its end."""
+    if isinstance(database.obj, engines.Pool):
+        database.close_all()
+    else:
+        database.close()
 
 
 def transaction() -> Any:
@@ -86,6 +131,62 @@ def transaction() -> Any:
     return database.atomic()
 
 
+def joined() -> AbstractContextManager[Any]:
+    """The running transaction, or one of the block's own."""
+    return nullcontext() if database.in_transaction() else transaction()
+
+
 def snapshot() -> Any:
     """Reads in the block see one state of the database; they neither wait for a writer nor hold one up."""
-    return database.atomic("DEFERRED")
+    return database.atomic("REPEATABLE READ" if on_server() else "DEFERRED")
+
+
+def retried(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Run it again when the server undid its transaction for another's sake: a deadlock, or a lock waited for too long.
+
+    For functions whose whole effect is one transaction. Within a transaction of the caller's, the caller is to be
+    run again.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        for attempt in range(RETRIES):
+            try:
+                return function(*args, **kwargs)
+            except (OperationalError, InterfaceError) as error:
+                if database.in_transaction() or not _undone(error):
+                    raise
+                logger.info("transaction undone by the server, run again name=%s", function.__qualname__)
+                time.sleep(random.uniform(0.0, FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311  spread, not secrecy
+        return function(*args, **kwargs)
+
+    return run
+
+
+def _undone(error: BaseException | None) -> bool:
+    """A savepoint that is gone hides why it went: the cause is looked for all the way back."""
+    while error is not None:
+        if isinstance(error, OperationalError) and error.args and error.args[0] in UNDONE:
+            return True
+        error = error.__context__
+    return False
+
+
+def _wait_for_server(handle: Database, config: DatabaseConfig) -> None:
+    pause = FIRST_PAUSE_SECONDS
+    for attempt in range(1, config.connect_attempts + 1):
+        try:
+            with handle.connection_context():
+                engines.check_version(handle)
+            return
+        except NotConfigured as error:
+            raise CannotConnect(str(error)) from error
+        except (DatabaseError, InterfaceError) as error:
+            where, code, reason = place(config), error.args[0] if error.args else None, error.args[-1]
+            if code in HOPELESS or attempt == config.connect_attempts:
+                times = f" after {attempt} attempts" if attempt > 1 else ""
+                raise CannotConnect(f"database.url: {where} cannot be reached{times}: {reason}") from error
+            if attempt == 1 or pause == LAST_PAUSE_SECONDS:
+                logger.warning("waiting for the database at=%s attempt=%d reason=%s", where, attempt, reason)
+            time.sleep(pause)
+            pause = min(pause * 2, LAST_PAUSE_SECONDS)

@@ -35,7 +35,11 @@ class GenerationRequest(Table):
     completed_at = BigIntegerField(null=True)
 
     class Meta:
-        indexes = ((("user", "created_at", "id"), False),)
+        indexes = (
+            (("user", "created_at", "id"), False),
+            (("user", "status"), False),
+            (("status", "updated_at"), False),
+        )
 
 
 class Image(Table):
@@ -88,6 +92,7 @@ class GeneratedModel(Table):
     volume_cm3 = FloatField(null=True)
     visibility = CharField(8, default="PRIVATE")
     published_at = BigIntegerField(null=True)
+    hidden_at = BigIntegerField(null=True)  # an operator took it out of the gallery, whatever its visibility says
     view_count = IntegerField(default=0)
     like_count = IntegerField(default=0)
     favorite_count = IntegerField(default=0)
@@ -102,9 +107,10 @@ class GeneratedModel(Table):
         table_name = "model"
         indexes = (
             (("user", "created_at", "id"), False),
-            (("visibility", "published_at", "id"), False),
-            (("visibility", "download_count", "id"), False),
-            (("visibility", "like_count", "id"), False),
+            (("user", "download_count", "id"), False),
+            (("visibility", "hidden_at", "published_at", "id"), False),
+            (("visibility", "hidden_at", "download_count", "id"), False),
+            (("visibility", "hidden_at", "like_count", "id"), False),
         )
 
 

@@ -15,7 +15,8 @@ class Job(Table):
     request_id = CharField(ID_LENGTH, index=True)
     user_id = CharField(ID_LENGTH)
     status = CharField(12, default="PENDING")
-    attempt = IntegerField(default=0)  # how many have begun
+    turn = BigIntegerField(default=0)  # its place in the line of its kind: see jobs/fairness.py
+    attempt = IntegerField(default=0)  # how many have begun, without those that a restart of everything interrupted
     progress = IntegerField(default=0)  # percent
     provider = CharField(32, default="")
     ticket = CharField(255, null=True)  # the vendor's id of the work that the current attempt waits for
@@ -33,11 +34,18 @@ class Job(Table):
 
     class Meta:
         indexes = (
-            (("kind", "status", "created_at", "id"), False),
+            (("kind", "status", "turn", "id"), False),
+            (("user_id", "kind", "status", "turn"), False),
             (("status", "lease_until"), False),
             (("status", "ended_at"), False),
             (("created_at", "id"), False),
         )
+
+
+class JobKind(Table):
+    """A row to lock: whoever counts the jobs of a kind in order to begin one more holds it. See tables/dialect.py."""
+
+    kind = CharField(12, primary_key=True)
 
 
 class Attempt(Table):
@@ -45,6 +53,7 @@ class Attempt(Table):
 
     id = AutoField()
     job = ForeignKeyField(Job, on_delete="CASCADE", index=False)
+    job_id: str
     number = IntegerField()
     provider = CharField(32, default="")
     ticket = CharField(255, null=True)
@@ -58,4 +67,17 @@ class Attempt(Table):
     error_text = TextField(null=True)
 
     class Meta:
-        indexes = ((("job", "started_at"), False), (("submits", "started_at"), False))
+        indexes = ((("job", "started_at"), False), (("submits", "started_at"), False), (("outcome", "id"), False))
+
+
+class GivenUpTicket(Table):
+    """A vendor's job that nobody waits for any more: it is to be cancelled, where the vendor's API can."""
+
+    id = AutoField()
+    kind = CharField(12)
+    provider = CharField(32)
+    ticket = CharField(255)
+    job_id = CharField(ID_LENGTH)
+    tries = IntegerField(default=0)
+    due_at = BigIntegerField(default=now_ms, index=True)
+    created_at = BigIntegerField(default=now_ms)

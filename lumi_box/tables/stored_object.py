@@ -7,7 +7,10 @@ from lumi_box.tables.base import ID_LENGTH, Table
 
 
 class StoredObject(Table):
-    """`pending` (bytes under way), `stored` (a row refers to it), `doomed` (to be removed); gone with its row."""
+    """`pending` (bytes under way), `stored` (a row refers to it), `doomed` (to be removed), `removing` (being removed).
+
+    The row goes when the store has confirmed that the object is gone.
+    """
 
     key = CharField(200, primary_key=True)
     state = CharField(8)

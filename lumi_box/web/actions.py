@@ -11,11 +11,12 @@ from lumi_box.errors import Invalid
 from lumi_box.flow import manage_request
 from lumi_box.flow.accept_prompt import accept_prompt
 from lumi_box.flow.pick_image import pick_image
-from lumi_box.gallery import publish
+from lumi_box.gallery import interact, moderate, publish
 from lumi_box.tables.job import Job
 from lumi_box.web import owned, schemas, shapes, views
 from lumi_box.web.context import box
 from lumi_box.web.session import user_id
+from lumi_box.web.visitors import visitor
 
 JSON = dict[str, Any]
 
@@ -74,7 +75,7 @@ def redo(task_id: str, index: int) -> JSON:
 
 
 def delete_task(task_id: str) -> None:
-    manage_request.delete(box(), owned.request_of(task_id))
+    publish.delete_request(box(), owned.request_of(task_id))
 
 
 def set_visibility(model_id: str, visibility: str) -> JSON:
@@ -91,6 +92,35 @@ def describe_model(model_id: str, texts: object) -> JSON:
 
 def rename_model(model_id: str, name: str) -> JSON:
     return describe_model(model_id, {"name": name})
+
+
+def toggle_mark(model_id: str, kind: str) -> JSON:
+    """Like or favourite a public model, or take it back."""
+    wanted = load(schemas.InteractionIn(), {"type": kind})["type"]
+    is_set, model = interact.toggle(owned.shown_model(model_id).id, user_id(), wanted)
+    counts = {"likeCount": model.like_count, "favoriteCount": model.favorite_count}
+    return {"isInteracted": is_set, "type": wanted, **counts}
+
+
+def visit(model_id: str) -> None:
+    """Count that somebody looks at the model, when it is public."""
+    model = owned.visible_model(model_id)
+    if publish.is_shown(model):
+        interact.count_view(model, visitor())
+
+
+def count_download(model_id: str) -> JSON:
+    return {"downloadCount": interact.count_download(owned.shown_model(model_id), visitor())}
+
+
+def report_model(model_id: str, reason: str) -> None:
+    wanted = load(schemas.ReportIn(), {"reason": reason})["reason"]
+    moderate.report(owned.shown_model(model_id), user_id(), wanted)
+
+
+def moderate_model(model_id: str, *, hide: bool) -> None:
+    """For operators: the route lets nobody else in."""
+    moderate.decide(model_id, hide=hide)
 
 
 def delete_model(model_id: str) -> None:

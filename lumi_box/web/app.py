@@ -16,13 +16,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lumi_box import __version__, logs
 from lumi_box.accounts import local
+from lumi_box.accounts.people import People
 from lumi_box.box import Box
 from lumi_box.events import Follower
 from lumi_box.flow import spend
 from lumi_box.shipped import shipped
-from lumi_box.tables.base import database
-from lumi_box.web import api, errors, files, pages, session
-from lumi_box.web.session import current_user, wants_json
+from lumi_box.tables.base import database, release
+from lumi_box.web import api, errors, files, gallery_lists, limits, pages, session
+from lumi_box.web.session import known_user, wants_json
 from lumi_box.web.stream_hub import StreamHub
 
 LANGUAGES = ("en", "zh")
@@ -45,17 +46,21 @@ def create_app(box: Box) -> Flask:
     )
     follower = Follower(database)
     app.extensions.update(lumi_box=box, lumi_follower=follower, lumi_stream_hub=StreamHub(app, follower))
+    app.extensions["lumi_people"] = People(box.config)
     _configure(app, box)
     app.before_request(_begin)
+    limits.install(app, box.config.limits.requests_per_minute)
     session.install(app)
     Babel(app, locale_selector=_language, default_translation_directories=_translations())
     _allow_origins(app, box)
     errors.install(app)
+    gallery_lists.install(app)
     api.register(app)
     app.register_blueprint(files.bp)
     pages.register(app)
     app.context_processor(lambda: _context(box))
     app.after_request(_finish)
+    app.teardown_appcontext(lambda _: release())  # a thread that waits for a request needs no connection
     return app
 
 
@@ -94,14 +99,14 @@ def _allow_origins(app: Flask, box: Box) -> None:
         origins=origins,
         methods=["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"],
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "Idempotency-Key", "X-CSRF-Token"],
-        expose_headers=["X-Request-Id", "ETag", "Retry-After"],
+        expose_headers=["X-Request-Id", "ETag", "Retry-After", *limits.HEADERS],
         max_age=600,
     )
 
 
 def _language() -> str:
     """From the account, the `lang` cookie, then what the browser asks for."""
-    user = current_user()
+    user = known_user()
     for wanted in (user.language if user is not None else "", request.cookies.get("lang", "")):
         if wanted in LANGUAGES:
             return wanted
@@ -112,12 +117,12 @@ def _language() -> str:
 def _context(box: Box) -> dict[str, Any]:
     config = box.config
     return {
-        "me": current_user(),
+        "me": known_user(),
         "lang": _language(),
         "version": __version__,
         "builtin": "builtin" in (config.providers.image, config.providers.model3d),
         "development": config.development,
-        "needs_admin": not g.get("failing") and current_user() is None and not local.any_exist(),
+        "needs_admin": not g.get("failing") and known_user() is None and not local.any_exist(),
         "spend": {
             "image_price": spend.price(box, "image") / spend.UNIT,
             "model_price": spend.price(box, "model3d") / spend.UNIT,

@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
 from lumi_box.errors import NotFound
-from lumi_box.gallery.publish import PUBLIC
+from lumi_box.gallery.publish import SHOWN
 from lumi_box.storage import ledger
 from lumi_box.tables.generation import GeneratedModel
 from lumi_box.tables.stored_object import StoredObject
@@ -59,24 +59,44 @@ def _is_own(row: StoredObject) -> bool:
 def _is_public(row: StoredObject) -> bool:
     if row.model_id is None:
         return False
-    found = (GeneratedModel.id == row.model_id) & (GeneratedModel.visibility == PUBLIC)
-    return GeneratedModel.select(GeneratedModel.id).where(found).exists()
+    return GeneratedModel.select(GeneratedModel.id).where(GeneratedModel.id == row.model_id, SHOWN).exists()
 
 
 def _serve(row: StoredObject, caching: str) -> Response:
-    """The bytes, streamed: whole, a range of them, or 304 when the client has them."""
-    stream = box().storage.open(row.key)
-    response = Response(wrap_file(request.environ, stream, CHUNK), mimetype=row.media_type, direct_passthrough=True)
-    response.content_length = row.size
+    """The bytes, streamed: whole, a range of them, or 304 when the client has them.
+
+    Only what is asked for is fetched from the store, and never more of it than one piece is in memory.
+    """
+    response = Response(mimetype=row.media_type, direct_passthrough=True)
     response.set_etag(row.sha256[:32])
+    response.headers["Accept-Ranges"] = "bytes"
     response.headers["Cache-Control"] = caching
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    try:
-        response.make_conditional(request, accept_ranges=True, complete_length=row.size)
-    except RequestedRangeNotSatisfiable:
-        stream.close()
-        raise
-    if response.status_code == HTTPStatus.NOT_MODIFIED:
-        stream.close()  # the server sends nothing, and so closes nothing
+    response.make_conditional(request)
+    if response.status_code != HTTPStatus.OK:
+        return response
+    first, last = _wanted_part(row)
+    response.content_length = last - first + 1
+    if response.content_length != row.size:
+        response.status_code = HTTPStatus.PARTIAL_CONTENT
+        response.headers["Content-Range"] = f"bytes {first}-{last}/{row.size}"
+    if request.method != "HEAD":
+        whole = last + 1 == row.size
+        stream = box().storage.open(row.key, first, None if whole else last)
+        response.response = wrap_file(request.environ, stream, CHUNK)
     return response
+
+
+def _wanted_part(row: StoredObject) -> tuple[int, int]:
+    """The first and the last byte of the answer. Several ranges at once are answered with the whole, as they may be."""
+    asked, only_if = request.range, request.if_range
+    everything = (0, row.size - 1)
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return everything
+    if only_if.date is not None or only_if.etag not in (None, row.sha256[:32]):
+        return everything
+    wanted = asked.range_for_length(row.size)
+    if wanted is None:
+        raise RequestedRangeNotSatisfiable(row.size)
+    return wanted[0], wanted[1] - 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lumi_box.errors import NotFound
-from lumi_box.gallery.publish import PUBLIC
+from lumi_box.gallery.publish import SHOWN
 from lumi_box.tables.account import User
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest
 from lumi_box.web.session import current_user, user_id
@@ -32,9 +34,15 @@ def model_of(model_id: str) -> GeneratedModel:
 def visible_model(model_id: str) -> GeneratedModel:
     """A public model, or the asking user's own; it comes with its user and its request."""
     user = current_user()
-    seen = GeneratedModel.visibility == PUBLIC
-    if user is not None:
-        seen |= GeneratedModel.user == user.id
+    return _model(model_id, SHOWN if user is None else SHOWN | (GeneratedModel.user == user.id))
+
+
+def shown_model(model_id: str) -> GeneratedModel:
+    """One that everybody may see, whoever asks; it comes with its user and its request."""
+    return _model(model_id, SHOWN)
+
+
+def _model(model_id: str, seen: Any) -> GeneratedModel:
     query = GeneratedModel.select(GeneratedModel, User, GenerationRequest).join(User).switch(GeneratedModel)
     row: GeneratedModel | None = query.join(GenerationRequest).where(GeneratedModel.id == model_id, seen).first()
     if row is None:

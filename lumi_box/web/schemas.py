@@ -11,7 +11,17 @@ from lumi_box.tables.generation import IMAGES_PER_REQUEST
 PROMPT_LENGTH = validate.Length(1, 500, error="must have 1 to 500 characters")
 
 
-class Trimmed(fields.String):
+class Text(fields.String):
+    """Text that any database can keep."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = str(super()._deserialize(value, attr, data, **kwargs))
+        if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
+            raise ValidationError("must be text without NUL and without half characters")
+        return text
+
+
+class Trimmed(Text):
     """Text without the white space around it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -37,14 +47,24 @@ class SelectionIn(Schema):
 
 class LoginIn(Schema):
     email = Trimmed(required=True, validate=validate.Length(3, 254))
-    password = fields.String(validate=validate.Length(1, 200))
-    code = fields.String(validate=validate.Length(1, 12))
+    password = Text(validate=validate.Length(1, 200))
+    code = Text(validate=validate.Length(1, 12))
 
     @pre_load
     def one_proof(self, data: Any, **_: Any) -> Any:
         if isinstance(data, dict) and ("password" in data) == ("code" in data):
             raise ValidationError("give a password, or a code", "password")
         return data
+
+
+class TokenIn(Schema):
+    name = Trimmed(load_default="", validate=validate.Length(0, 100, error="must have at most 100 characters"))
+    days = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        strict=True,
+        validate=validate.Range(1, 36_500, error="must be 1 to 36500 days, or nothing for no end"),
+    )
 
 
 class SendCodeIn(Schema):
@@ -55,6 +75,22 @@ class SendCodeIn(Schema):
 class ModelIn(Schema):
     name = Trimmed(validate=validate.Length(1, 120, error="must have 1 to 120 characters"))
     description = Trimmed(validate=validate.Length(0, 2000, error="must have at most 2000 characters"))
+
+
+class InteractionIn(Schema):
+    type = fields.String(required=True, validate=validate.OneOf(["LIKE", "FAVORITE"]))
+
+
+class BatchIn(Schema):
+    modelIds = fields.List(  # noqa: N815
+        Text(validate=validate.Length(1, 36, error="must have 1 to 36 characters")),
+        required=True,
+        validate=validate.Length(1, 200, error="must be 1 to 200 ids"),
+    )
+
+
+class ReportIn(Schema):
+    reason = Trimmed(required=True, validate=validate.Length(1, 500, error="must have 1 to 500 characters"))
 
 
 class VisibilityIn(Schema):
@@ -79,6 +115,10 @@ class GalleryQuery(PageQuery):
 class MyModelsQuery(PageQuery):
     sortBy = fields.String(load_default="latest", validate=validate.OneOf(["latest", "name", "popular"]))  # noqa: N815
     visibility = fields.String(load_default=None, validate=validate.OneOf(["PUBLIC", "PRIVATE"]))
+
+
+class MarkedQuery(PageQuery):
+    sortBy = fields.String(load_default="latest", validate=validate.OneOf(["latest", "name", "popular"]))  # noqa: N815
 
 
 class DownloadQuery(_Query):

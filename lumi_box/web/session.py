@@ -5,23 +5,29 @@ Identity comes from the signed session cookie or from `Authorization: Bearer`, a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, g, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 
-from lumi_box.accounts import local, tokens
-from lumi_box.errors import NotAllowed, NotSignedIn
+from lumi_box.accounts import tokens
+from lumi_box.accounts.people import People
+from lumi_box.accounts.user_service import UserService
+from lumi_box.errors import NotAllowed, NotSignedIn, Unavailable
 from lumi_box.tables.account import AccessToken, User
+from lumi_box.web import limits
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_KEY = "sid"
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _csrf = CSRFProtect()
+
+logger = logging.getLogger(__name__)
 
 
 def open_to_all(view: _View) -> _View:
@@ -49,57 +55,88 @@ def install(app: Flask) -> None:
 
 
 def current_user() -> User | None:
+    """Who is asking, None for nobody; Unavailable where the user service was asked and did not say."""
+    outage: Unavailable | None = g.get("outage")
+    if outage is not None:
+        raise outage
+    return known_user()
+
+
+def known_user() -> User | None:
+    """Likewise for what must not fail, such as an error page."""
+    user: User | None = g.get("user")
+    return user
+
+
+def current_token() -> AccessToken | None:
+    """The session or token of ours that the request came with."""
     token: AccessToken | None = g.get("token")
-    return token.user if token is not None else None
+    return token
 
 
-def user_id() -> str:
-    """The id of the signed-in user; NotSignedIn where there is none."""
+def people() -> People:
+    return cast(People, current_app.extensions["lumi_people"])
+
+
+def require_user() -> User:
+    """The signed-in user; NotSignedIn where there is none."""
     user = current_user()
     if user is None:
         raise NotSignedIn("Sign in first.")
-    return str(user.id)
+    return user
 
 
-def sign_in(email: str, password: str) -> User:
-    """Check the password and begin a browser session. Raises NotAllowed, TooMany."""
-    user = local.authenticate(email, password, request.remote_addr or "")
-    row, _ = tokens.issue(user, tokens.SESSION, name=(request.user_agent.string or "")[:100])
+def user_id() -> str:
+    return str(require_user().id)
+
+
+def begin_session(user: User) -> None:
+    """A browser session of ours, which needs nobody else from now on."""
+    row, _ = tokens.issue(user, tokens.SESSION, name=client_name())
     session.clear()  # a session that was planted before signing in must not become the signed-in one
     session[SESSION_KEY] = row.id
     session.permanent = True
-    g.token = row
-    return user
+    g.token, g.user = row, user
+
+
+def client_name() -> str:
+    return (request.user_agent.string or "")[:100]
 
 
 def sign_out() -> None:
     """Revoke the credential that this request came with."""
-    token: AccessToken | None = g.get("token")
+    user, token = current_user(), current_token()
     if token is not None:
         tokens.revoke(token.id)
-        g.token = None
+    elif user is not None and (service := people().service) is not None:
+        _tell_service(service, user)
+    g.token = g.user = None
     if g.get("by_cookie"):
         session.clear()
 
 
 def wants_json() -> bool:
-    return request.path.startswith(("/api/", "/files/", "/health", "/metrics"))
+    return request.path != "/api/docs" and request.path.startswith(("/api/", "/files/", "/health", "/metrics"))
 
 
 def _guard() -> ResponseReturnValue | None:
-    g.token, g.by_cookie = None, False
+    g.token = g.user = g.outage = None
+    g.by_cookie = False
     access = getattr(current_app.view_functions.get(request.endpoint or ""), "access", "users")
     if access == "anonymous" or request.endpoint == "static" or request.method == "OPTIONS":
         return None
     _identify()
+    limits.count(known_user())
     if request.endpoint is None:
         return None  # nothing matched: 404 or 405 follows
     if request.method not in SAFE_METHODS and (g.by_cookie or not wants_json()):
         _check_csrf()
+    if access == "all":
+        return None
     user = current_user()
-    if access != "all" and user is None:
+    if user is None:
         return _ask_to_sign_in()
-    if access == "admins" and not (user and user.is_admin):
+    if access == "admins" and not user.is_admin:
         raise NotAllowed("This is for administrators.")
     return None
 
@@ -109,12 +146,34 @@ def _identify() -> None:
     if header is not None:
         scheme, _, secret = header.partition(" ")
         if scheme.lower() == "bearer":
-            g.token = tokens.by_secret(secret.strip())
+            _identify_bearer(secret.strip())
     elif SESSION_KEY in session:
         g.token = tokens.by_id(str(session[SESSION_KEY]))
         g.by_cookie = g.token is not None
     if g.token is not None:
         tokens.touch(g.token)
+        g.user = g.token.user
+
+
+def _identify_bearer(secret: str) -> None:
+    """Tokens of our own are known by how they begin; any other is the user service's, where there is one."""
+    service = people().service
+    if service is None or secret.startswith(tokens.PREFIX):
+        g.token = tokens.by_secret(secret)
+        return
+    try:
+        g.user = service.user_of(secret)
+    except Unavailable as error:
+        g.outage = error
+
+
+def _tell_service(service: UserService, user: User) -> None:
+    """Signing out here does not depend on whether the service hears of it."""
+    secret = request.headers.get("Authorization", "").partition(" ")[2].strip()
+    try:
+        service.logout(user, secret)
+    except Unavailable as error:
+        logger.warning("user service not told of a logout error=%s", error.code)
 
 
 def _check_csrf() -> None:

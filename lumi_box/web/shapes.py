@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from lumi_box.accounts import tokens
 from lumi_box.clock import iso
 from lumi_box.flow.produce_model import ADDRESSES
-from lumi_box.gallery.publish import PUBLIC
+from lumi_box.gallery.publish import is_shown
 from lumi_box.tables.account import AccessToken, User
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
+from lumi_box.tables.interaction import ModelReport
 from lumi_box.tables.job import Job
 from lumi_box.web import addresses
 
@@ -56,7 +58,7 @@ def image(row: Image, job: Job | None) -> JSON:
 
 
 def generated_model(row: GeneratedModel, job: Job | None = None) -> JSON:
-    public = row.visibility == PUBLIC
+    public = is_shown(row)
     return {
         "id": row.id,
         "userId": row.user_id,
@@ -95,6 +97,18 @@ def public_model(row: GeneratedModel) -> JSON:
     return generated_model(row) | {"user": maker, "request": {"prompt": row.request.prompt}}
 
 
+def moderated(row: GeneratedModel) -> JSON:
+    """For its owner's page and the operator's: whether an operator has hidden it."""
+    return {"id": row.id, "name": row.name, "hiddenAt": iso(row.hidden_at), "userEmail": row.user.email}
+
+
+def model_report(row: ModelReport) -> JSON:
+    """A row of the operator's list."""
+    model = {"id": row.model.id, "name": row.model.name, "hiddenAt": iso(row.model.hidden_at)}
+    times = {"createdAt": iso(row.created_at), "settledAt": iso(row.settled_at)}
+    return {"id": row.id, "reason": row.reason, "userEmail": row.user.email, "model": model, **times}
+
+
 def generation_job(job: Job) -> JSON:
     return {"id": job.id, "status": job.status, "retryCount": max(job.attempt - 1, 0), "progress": job.progress}
 
@@ -107,6 +121,19 @@ def user(row: User) -> JSON:
 def access_token(row: AccessToken) -> JSON:
     times = {"createdAt": iso(row.created_at), "expiresAt": iso(row.expires_at), "lastUsedAt": iso(row.last_used_at)}
     return {"id": row.id, "name": row.name or tokens.API, **times}
+
+
+def signed_in(row: AccessToken) -> JSON:
+    kind = "browser" if row.kind == tokens.SESSION else "program"
+    return access_token(row) | {"name": _client(row.name), "kind": kind}
+
+
+def _client(agent: str) -> str:
+    """`Firefox, Linux` out of a User-Agent; of any other program its first word."""
+    browser = re.search(r"Edg|Firefox|Chrome|Safari", agent)
+    system = re.search(r"Windows|Android|iPhone|iPad|Macintosh|Linux", agent)
+    words = [found[0].replace("Edg", "Edge") for found in (browser, system) if found]
+    return ", ".join(words) or agent.partition(" ")[0][:40]
 
 
 def queued_job(job: Job, email: str | None, provider: str) -> JSON:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from lumi_box import events
 from lumi_box.accounts import tokens
-from lumi_box.errors import NotSignedIn
-from lumi_box.gallery import browse
+from lumi_box.gallery import browse, interact, moderate
 from lumi_box.tables.account import User
 from lumi_box.tables.base import snapshot
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
 from lumi_box.tables.job import Job
 from lumi_box.web import owned, shapes
 from lumi_box.web.context import box
-from lumi_box.web.session import current_user, user_id
+from lumi_box.web.session import current_token, current_user, require_user, user_id
 
 JSON = dict[str, Any]
 
@@ -57,6 +57,44 @@ def my_models(limit: int, offset: int, sort: str = "latest", visibility: str | N
     return {"items": [shapes.generated_model(row, jobs.get(row.job_id)) for row in rows], "total": total}
 
 
+def marked_models(kind: str, limit: int, offset: int, sort: str = "latest") -> JSON:
+    """What the signed-in user likes, or has as a favourite."""
+    rows, total = browse.marked_by(user_id(), kind, sort, limit, offset)
+    return {"items": [shapes.public_model(row) for row in rows], "total": total}
+
+
+def own_figures() -> JSON:
+    return dict(browse.figures_of(user_id()))
+
+
+def marks(model_ids: Sequence[str]) -> dict[str, set[str]]:
+    """What whoever asks has marked these models with; nothing for the signed-out."""
+    user = current_user()
+    return interact.marks_of(user.id, model_ids) if user else {each: set() for each in model_ids}
+
+
+def with_present_counters(models: list[JSON]) -> list[JSON]:
+    """Cached models as somebody is to see them who has just pressed a button."""
+    now = interact.counters_of(model["id"] for model in models)
+    fresh = []
+    for model in models:
+        likes, favorites = now.get(model["id"], (model["likeCount"], model["favoriteCount"]))
+        fresh.append(model | {"likeCount": likes, "favoriteCount": favorites})
+    return fresh
+
+
+def is_hidden(model_id: str) -> bool:
+    """Whether an operator has taken the model out of the gallery."""
+    return owned.visible_model(model_id).hidden_at is not None
+
+
+def reports(limit: int, offset: int) -> JSON:
+    """What users have reported, and what is hidden: for the operator."""
+    rows, total = moderate.reports(limit, offset)
+    hidden = [shapes.moderated(row) for row in moderate.hidden(limit)]
+    return {"items": [shapes.model_report(row) for row in rows], "total": total, "hidden": hidden}
+
+
 def gallery(sort: str, limit: int, offset: int, q: str | None = None) -> JSON:
     rows, total = browse.public_models(sort, limit, offset, q)
     items = [shapes.public_model(row) for row in rows]
@@ -77,10 +115,18 @@ def jobs(state: str | None, limit: int, offset: int) -> JSON:
 
 
 def account() -> JSON:
-    user = current_user()
-    if user is None:
-        raise NotSignedIn("Sign in first.")
-    return {"user": shapes.user(user), "tokens": [shapes.access_token(row) for row in tokens.of(user)]}
+    return {"user": shapes.user(require_user()), "tokens": api_tokens(), "sessions": sessions()}
+
+
+def api_tokens() -> list[JSON]:
+    return [shapes.access_token(row) for row in tokens.of(require_user())]
+
+
+def sessions() -> list[JSON]:
+    """Browsers and programs that are signed in; which of them is asking."""
+    rows = tokens.of(require_user(), tokens.SESSION, tokens.LOGIN)
+    asking = current_token()
+    return [shapes.signed_in(row) | {"current": asking is not None and row.id == asking.id} for row in rows]
 
 
 def _tasks(requests: list[GenerationRequest]) -> list[JSON]:

@@ -42,15 +42,15 @@ class LeaseKeeper:
                 self._held.discard(lease)
 
     def _run(self) -> None:
-        with self._database.connection_context():
-            while not self._stop.wait(INTERVAL_SECONDS):
-                with self._lock:
-                    held = list(self._held)
-                for lease in held:
-                    self._prolong(lease)
+        while not self._stop.wait(INTERVAL_SECONDS):
+            with self._lock:
+                held = list(self._held)
+            for lease in held:
+                self._prolong(lease)
 
     def _prolong(self, lease: str) -> None:
         try:
-            lifecycle.heartbeat(lease)
+            with self._database.connection_context():
+                lifecycle.heartbeat(lease)
         except PeeweeException:  # a busy database: the lease lasts for three more tries
             logger.warning("lease not prolonged", exc_info=True)

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from huey import Huey
 from huey.contrib.sql_huey import SqlStorage
-from peewee import Database, fn
+from huey.storage import BaseStorage
+from peewee import Database, MySQLDatabase, PeeweeException, fn
+from pymysql import MySQLError
 
+from lumi_box.tables.base import on_server, release, transaction
+
+QUEUE = "jobs"
 WAIT_SECONDS = 5.0
-BELL_SECONDS = 0.05  # a new job is noticed within this, and half of it on average
+TAKEN_SECONDS = 0.02  # messages are there, but others are taking them: look again
+SQLITE_BELL_SECONDS = 0.05  # a new job is noticed within this, and half of it on average
+MYSQL_BELL_SECONDS = 0.12  # a look is a round trip, of which most is waking up for it
+AGAIN_SECONDS = 1.0
+STATE_OF_QUEUE = "SELECT (SELECT MAX(id) FROM queue_task), (SELECT MIN(timestamp) FROM queue_schedule WHERE queue = %s)"
 
 logger = logging.getLogger(__name__)
 
 
 class Doorbell:
-    """Rings when another connection has committed, so that idle workers sleep instead of polling the queue.
+    """Rings when there may be something to do, so that idle workers sleep instead of polling the queue.
 
-    SQLite's `data_version` costs some microseconds and takes no lock, so one thread can look many times a second.
+    On SQLite that is whenever another connection has committed: `data_version` costs some microseconds and takes no
+    lock, so that one thread can look many times a second. On MySQL it is while there is a message, and when the
+    first of those that lie in the schedule has changed: one round trip that reads an end of two indexes.
     """
 
     def __init__(self, database: Database) -> None:
@@ -54,21 +67,49 @@ class Doorbell:
             self._changed.wait_for(lambda: self._count != seen, timeout)
 
     def _watch(self) -> None:
+        pause = MYSQL_BELL_SECONDS if on_server() else SQLITE_BELL_SECONDS
+        while not self._stop.is_set():
+            try:
+                with self._looking() as look:
+                    self._ring_on_news(look, pause)
+            except (PeeweeException, sqlite3.Error, MySQLError):  # away for a while: idle workers look now and then
+                logger.warning("queue not watched; trying again", exc_info=True)
+                self._stop.wait(AGAIN_SECONDS)
+
+    @contextmanager
+    def _looking(self) -> Iterator[Callable[[], tuple[Any, bool]]]:
+        """A question that answers what changes with the news, and whether there is something to do already."""
+        # The driver's own cursor: this runs many times a second.
+        with self._database.connection_context(), closing(self._database.connection().cursor()) as cursor:
+
+            def data_version() -> tuple[Any, bool]:
+                return cursor.execute("PRAGMA data_version").fetchone(), False
+
+            def state_of_queue() -> tuple[Any, bool]:
+                cursor.execute(STATE_OF_QUEUE, (QUEUE,))
+                newest, due = cursor.fetchone()
+                return due, newest is not None
+
+            yield state_of_queue if on_server() else data_version
+
+    def _ring_on_news(self, look: Callable[[], tuple[Any, bool]], pause: float) -> None:
         seen = None
-        with self._database.connection_context():
-            look = self._database.connection().cursor()  # the driver's own: this runs twenty times a second
-            while not self._stop.wait(BELL_SECONDS):
-                version = look.execute("PRAGMA data_version").fetchone()[0]
-                if version != seen:
-                    seen = version
-                    self.ring()
+        while not self._stop.wait(pause):
+            state, waiting = look()
+            if waiting or state != seen:
+                seen = state
+                self.ring()
 
 
 class WakeupStorage(SqlStorage):
     """Huey's SQL storage whose workers wait for the doorbell, and which locks only when there is something to take."""
 
     def __init__(self, name: str, database: Database, **kwargs: Any) -> None:
-        super().__init__(name, database=database, create_tables=False, **kwargs)
+        # Not SqlStorage's own, which opens a connection to ask a server for its version; tables/engines.py does.
+        BaseStorage.__init__(self, name, **kwargs)
+        self.database, self.atomic = database, transaction
+        self.for_update = "FOR UPDATE SKIP LOCKED" if isinstance(database, MySQLDatabase) else None
+        self.KV, self.Schedule, self.Task, self.Counter = self.create_models()
         self.doorbell: Doorbell | None = None
         self._rung: int | None = None
         self._next_due: datetime | None = None
@@ -83,15 +124,17 @@ class WakeupStorage(SqlStorage):
             model._meta.set_table_name(f"queue_{model._meta.name}")
         return models
 
+    def check_conn(self) -> None:
+        """A lost connection is replaced by tables/engines.py, and never in the middle of a transaction."""
+
     def dequeue(self) -> bytes | None:
         seen = self.doorbell.count if self.doorbell else 0
-        if self.tasks(self.Task.id).limit(1).exists():
-            data = super().dequeue()
-            if data is not None:
-                return data
-        if self.doorbell:
-            self.doorbell.wait(seen, WAIT_SECONDS)
-        return None
+        waiting = self.tasks(self.Task.id).limit(1).exists()
+        data = super().dequeue() if waiting else None
+        if data is None and self.doorbell:
+            release()
+            self.doorbell.wait(seen, TAKEN_SECONDS if waiting else WAIT_SECONDS)
+        return data
 
     def read_schedule(self, timestamp: datetime) -> list[bytes]:
         """What is due. Between two rings of the doorbell the schedule is as it was: then nothing is asked."""
@@ -109,7 +152,7 @@ class JobQueue:
 
     def __init__(self, database: Database) -> None:
         self.handler: Callable[[str], None] | None = None
-        self.huey = Huey("jobs", results=False, storage_class=WakeupStorage, database=database)
+        self.huey = Huey(QUEUE, results=False, storage_class=WakeupStorage, database=database)
         self._task = self.huey.task(name="run_job")(self._run)
 
     @property
@@ -128,4 +171,7 @@ class JobQueue:
     def _run(self, job_id: str) -> None:
         if self.handler is None:
             raise RuntimeError("a job's message was taken by a process that runs no jobs")
-        self.handler(job_id)
+        try:
+            self.handler(job_id)
+        finally:
+            release()

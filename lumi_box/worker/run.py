@@ -14,6 +14,7 @@ from lumi_box.worker.leases import LeaseKeeper
 from lumi_box.worker.queue import Doorbell, JobQueue
 from lumi_box.worker.tasks import Worker
 
+MOST_THREADS = 32  # a step is short: hundreds of tickets in flight need no more
 SPARE_THREADS = 2  # steps that only ask a vendor how a ticket stands go on while others compute
 HEALTH_SECONDS = 10
 MARGIN_SECONDS = 1.0  # left for what follows the last step
@@ -30,7 +31,7 @@ def run(box: Box, queue: JobQueue, told_to_stop: Callable[[float], bool]) -> Non
     leases, doorbell = LeaseKeeper(database), Doorbell(database)
     queue.handler = Worker(box, leases).run_job
     queue.storage.doorbell = doorbell
-    threads = box.concurrency("image") + box.concurrency("model3d") + SPARE_THREADS
+    threads = min(box.concurrency("image") + box.concurrency("model3d"), MOST_THREADS) + SPARE_THREADS
     workers = consumer.build(queue, threads, max(1.0, shutdown_seconds - MARGIN_SECONDS))
     scheduler = schedule.build(box, new_id())
     doorbell.start()

@@ -11,12 +11,15 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.tables.base import database
+from lumi_box.tables.dialect import upsert
 from lumi_box.tables.heartbeat import Heartbeat
-from lumi_box.worker import sweeps
+from lumi_box.worker import cron, sweeps
 
 EVERY_SECONDS: dict[Callable[[Box], None], int] = {
     sweeps.recover_jobs: 5,
+    sweeps.cancel_tickets: 5,
     sweeps.clean_storage: 15,
+    sweeps.prune_jobs: 60,
     sweeps.forget_old: 3600,
 }
 HEARTBEAT_SECONDS = 5
@@ -34,6 +37,9 @@ def build(box: Box, worker_id: str) -> BackgroundScheduler:
         scheduler.add_job(
             _guarded, "interval", seconds=seconds, args=[sweep, box], id=sweep.__name__, next_run_time=now
         )
+    scheduler.add_job(
+        _guarded, cron.trigger(box.config.schedule.sweep), args=[sweeps.sweep_storage, box], id="sweep_storage"
+    )
     scheduler.add_job(_beat, "interval", seconds=HEARTBEAT_SECONDS, args=[worker_id], id="heartbeat", next_run_time=now)
     return scheduler
 
@@ -51,6 +57,4 @@ def _beat(worker_id: str) -> None:
     with database.connection_context():
         for role in ("worker", "scheduler"):
             row = {"role": role, "seen_at": now_ms()}
-            Heartbeat.insert(id=f"{role}-{worker_id}"[:36], **row).on_conflict(
-                conflict_target=[Heartbeat.id], update=row
-            ).execute()
+            upsert(Heartbeat, {"id": f"{role}-{worker_id}"[:36]}, row)

@@ -11,7 +11,7 @@ from lumi_box.errors import Busy, LumiError
 from lumi_box.flow.handlers import HANDLERS
 from lumi_box.jobs import alerts, lifecycle
 from lumi_box.jobs.lifecycle import Expired, LostLease
-from lumi_box.tables.base import transaction
+from lumi_box.tables.base import retried, transaction
 from lumi_box.tables.job import Job
 from lumi_box.worker.leases import LeaseKeeper
 
@@ -44,6 +44,7 @@ class Worker:
         HANDLERS[job.kind].step(self._box, job)
 
 
+@retried
 def postpone(box: Box, job: Job, busy: Busy) -> None:
     try:
         with transaction():
@@ -55,6 +56,7 @@ def postpone(box: Box, job: Job, busy: Busy) -> None:
     logger.info("vendor busy kind=%s provider=%s code=%s", job.kind, job.provider, busy.code)
 
 
+@retried
 def end_attempt(box: Box, job: Job, error: BaseException) -> None:
     """The job's status, the state of what it works on, and the events that tell of it: one transaction."""
     try:

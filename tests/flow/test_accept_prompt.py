@@ -1,7 +1,7 @@
 """A prompt is accepted whole or not at all."""
 
 import pytest
-from peewee import IntegrityError
+from peewee import PeeweeException
 
 from lumi_box.errors import Conflict
 from lumi_box.flow.accept_prompt import accept_prompt
@@ -10,6 +10,13 @@ from lumi_box.tables.event import Event
 from lumi_box.tables.generation import GenerationRequest, Image, Submission
 from lumi_box.tables.job import Job
 
+REFUSING = {
+    False: "CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN (SELECT COUNT(*) FROM {table}) = {before} "
+    "BEGIN SELECT RAISE(ABORT, 'refused by the test'); END",
+    True: "CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW "
+    "IF (SELECT COUNT(*) FROM {table}) = {before} "
+    "THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused by the test'; END IF",
+}
 TABLES = (GenerationRequest, Image, Job, Event, Submission)
 
 
@@ -39,11 +46,8 @@ def test_a_prompt_becomes_one_request_four_images_four_jobs_and_four_messages(bo
     + [(table, number) for table in ("image", "job", "queue_task") for number in range(4)],
 )
 def test_an_insert_that_fails_leaves_nothing_behind(box, queue, alice, table, before):
-    base.database.execute_sql(
-        f"CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN (SELECT COUNT(*) FROM {table}) = {before} "
-        "BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
-    )
-    with pytest.raises(IntegrityError, match="refused by the test"):
+    base.database.execute_sql(REFUSING[base.on_server()].format(table=table, before=before))
+    with pytest.raises(PeeweeException, match="refused by the test"):
         accept_prompt(box, alice.id, "a paper crane", idempotency_key="once")
     assert set(counts(queue).values()) == {0}
     base.database.execute_sql("DROP TRIGGER refuse")

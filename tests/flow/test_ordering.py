@@ -96,7 +96,7 @@ def test_a_vendor_that_stays_busy_ends_with_the_attempts_deadline(box, alice, dr
 
 def test_a_synchronous_answer_is_fetched_again_not_bought_again(box, alice, drain, images, monkeypatch):
     accept_prompt(box, alice.id, "a crane")
-    fetch, broken = images.fetch, iter([True] * 4)
+    fetch, broken = images.fetch, iter([True] * 2)
 
     def cut(ready: Ready) -> Picture:
         if next(broken, False):

@@ -49,6 +49,7 @@ def test_of_many_workers_one_gets_the_job(box, job):
 
 
 def test_no_more_jobs_run_than_the_config_allows(box, alice, queue):
+    """One concurrency stood in the config, and another number in the code."""
     jobs = [lifecycle.create(box, "image", str(number), "r", alice.id) for number in range(4)]
     running = [lifecycle.claim(box, job.id) for job in jobs]
     assert [taken is not None for taken in running] == [True, True, False, False]

@@ -1,5 +1,6 @@
 """What a crash left behind, put right by the sweep."""
 
+from lumi_box.flow import manage_request
 from lumi_box.flow.accept_prompt import accept_prompt
 from lumi_box.jobs import lifecycle
 from lumi_box.tables.generation import GenerationRequest, Image
@@ -29,6 +30,7 @@ def test_a_living_lease_is_left_alone(box, alice, drain):
 
 def test_a_job_that_kills_its_worker_ends_as_a_dead_letter(box, alice, queue):
     request = accept_prompt(box, alice.id, "a crane")
+    box.started_at = 1 - 2 * lifecycle.LEASE_MS  # the tree has stood since long before these leases
     for _ in range(3):
         for job in list(Job.select()):
             Job.update(run_after=0).where(Job.id == job.id).execute()
@@ -39,6 +41,46 @@ def test_a_job_that_kills_its_worker_ends_as_a_dead_letter(box, alice, queue):
     assert len(dead) == 2
     assert Image.select().where(Image.status == "FAILED").count() == 2
     assert GenerationRequest.get_by_id(request.id).status == "IMAGE_GENERATING"  # the other two still have attempts
+
+
+def test_a_restart_of_everything_costs_no_attempt_but_not_for_ever(box, alice, drain, queue):
+    """No job can be blamed for a power cut; but one that takes the whole machine along each time must end."""
+    accept_prompt(box, alice.id, "a crane")
+    job_id = lifecycle.claim(box, Job.get().id).id
+    Job.update(status="CANCELLED").where(Job.id != job_id).execute()
+    for died in range(1, lifecycle.SPARED_DEATHS + 1):
+        Job.update(lease_until=box.started_at).where(Job.id == job_id).execute()
+        sweeps.recover_jobs(box)
+        assert (Job.get_by_id(job_id).status, Job.get_by_id(job_id).attempt) == ("RETRYING", 0)
+        assert Attempt.select().where(Attempt.outcome == "died").count() == died
+        assert lifecycle.claim(box, job_id).attempt == 1
+    for _ in range(3):
+        Job.update(lease_until=box.started_at, run_after=0).where(Job.id == job_id).execute()
+        sweeps.recover_jobs(box)
+        Job.update(run_after=0).where(Job.id == job_id).execute()
+        lifecycle.claim(box, job_id)
+    assert Job.get_by_id(job_id).status == "FAILED"
+
+
+def test_a_request_whose_jobs_have_all_ended_is_closed(box, alice, drain):
+    request = accept_prompt(box, alice.id, "a crane")
+    drain()
+    Image.update(status="GENERATING").where(Image.position == 2).execute()
+    GenerationRequest.update(status="IMAGE_GENERATING", updated_at=1).execute()
+    sweeps.recover_jobs(box)
+    assert GenerationRequest.get_by_id(request.id).status == "IMAGE_COMPLETED"
+    assert [image.status for image in Image.select().order_by(Image.position)].count("COMPLETED") == 3
+    assert Image.get(Image.position == 2).error_message == lifecycle.INTERRUPTED
+    manage_request.retry(box, request)
+    drain()
+    assert {image.status for image in Image.select()} == {"COMPLETED"}
+
+
+def test_a_request_with_a_living_job_is_not_closed(box, alice):
+    request = accept_prompt(box, alice.id, "a crane")
+    GenerationRequest.update(updated_at=1).execute()
+    sweeps.recover_jobs(box)
+    assert GenerationRequest.get_by_id(request.id).status == "IMAGE_PENDING"
 
 
 def test_jobs_without_a_message_are_woken(box, alice, drain, queue):
@@ -53,6 +95,7 @@ def test_jobs_without_a_message_are_woken(box, alice, drain, queue):
 
 
 def test_a_ticket_past_its_deadline_times_out(box, alice, drain, images):
+    """The timeout was an option that the queue library does not have: nothing ever timed out."""
     accept_prompt(box, alice.id, "a crane")
     images.slow = True
     drain()

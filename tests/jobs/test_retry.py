@@ -25,8 +25,14 @@ def test_the_vendor_is_not_asked_sooner_than_it_wished():
         (Unavailable("down"), 3, False),
         (Refused("bad key"), 1, False),
         (ZeroDivisionError(), 1, True),
-        (ZeroDivisionError(), 2, False),
+        (ZeroDivisionError(), 2, True),
+        (ZeroDivisionError(), 3, False),
     ],
 )
 def test_who_gets_another_attempt(error, attempt, again):
     assert (delay_seconds(error, attempt, 3, 2.0) is not None) is again
+
+
+def test_nobody_is_surprised_twice():
+    assert delay_seconds(ZeroDivisionError(), 2, 9, 2.0, crashed_before=True) is None
+    assert delay_seconds(Unavailable("down"), 2, 9, 2.0, crashed_before=True) is not None

@@ -36,6 +36,7 @@ jobs_per_minute = 0
 shutdown_seconds = {shutdown_seconds}
 
 [limits]
+requests_per_minute = 1_000_000
 generations_per_day = 0
 active_generations = 0
 

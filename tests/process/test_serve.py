@@ -174,13 +174,13 @@ def test_sigterm_while_painting_ends_everything_in_time_with_status_0(server):
 
 
 @pytest.mark.parametrize(
-    ("engine", "number"),
+    ("web_engine", "number"),
     [("gunicorn", signal.SIGINT), ("gunicorn", signal.SIGTERM), ("waitress", signal.SIGINT)],
     ids=["gunicorn-ctrl-c", "gunicorn-systemd", "waitress-ctrl-c"],
 )
-def test_a_signal_that_every_process_receives_lets_running_work_finish(tmp_path, engine, number):
+def test_a_signal_that_every_process_receives_lets_running_work_finish(tmp_path, web_engine, number):
     """A terminal sends Ctrl-C to the whole group, systemd its SIGTERM; the parent's own then comes on top."""
-    with Server(tmp_path, engine=engine, shutdown_seconds=STOP_SECONDS) as server:
+    with Server(tmp_path, engine=web_engine, shutdown_seconds=STOP_SECONDS) as server:
         assert_stops_gracefully(server.start(), number)
 
 

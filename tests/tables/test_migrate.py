@@ -1,13 +1,15 @@
 """The schema that the migrations make is the one that the tables describe."""
 
 import importlib
+import os
 import pkgutil
 import threading
 
-from peewee import SqliteDatabase
+import mariadb
+import pytest
 
 import lumi_box.tables
-from lumi_box.tables import base, migrate
+from lumi_box.tables import base, engines, migrate
 from lumi_box.tables.base import Table
 
 
@@ -19,40 +21,75 @@ def columns_and_indexes(database):
             sorted((each.column, each.dest_table) for each in database.get_foreign_keys(name)),
         )
         for name in database.get_tables()
-        if not name.startswith(("queue_", "sqlite_", "schema_"))
+        if not name.startswith(("queue_", "sqlite_", "schema_", "search_index"))
     }
 
 
-def test_migrations_and_tables_agree(box, tmp_path):
+@pytest.fixture
+def empty(config, engine, tmp_path):
+    """A database of the same engine as the box's, with nothing in it."""
+    if engine == "sqlite":
+        made = engines.sqlite(tmp_path / "empty.db")
+        yield made
+        made.close()
+        return
+    with mariadb.Scratch(f"lumi_test_{os.getpid()}_empty") as scratch:
+        server = config.database
+        made = engines.mysql(
+            scratch.name, 8, host=server.host, port=server.port, user=server.user, password=server.password
+        )
+        yield made
+        made.close_all()
+
+
+def test_migrations_and_tables_agree(box, empty):
     migrated = columns_and_indexes(base.database.obj)
     for module in pkgutil.iter_modules(lumi_box.tables.__path__):
         if not module.ispkg:
             importlib.import_module(f"lumi_box.tables.{module.name}")
-    described = SqliteDatabase(tmp_path / "described.db")
     tables = Table.__subclasses__()
-    with described.bind_ctx(tables):
-        described.create_tables(tables)
-        assert columns_and_indexes(described) == migrated
-    described.close()
+    with empty.bind_ctx(tables):
+        empty.create_tables(tables)
+        assert columns_and_indexes(empty) == migrated
 
 
-def test_nodes_that_start_together_migrate_once(config, tmp_path):
-    database = SqliteDatabase(tmp_path / "new.db", timeout=15)
+def test_nodes_that_start_together_migrate_once(empty):
     applied, start = [], threading.Barrier(4)
 
     def node():
         start.wait()
-        applied.extend(migrate.migrate(database, tmp_path / "lock"))
+        applied.extend(migrate.migrate(empty))
 
     nodes = [threading.Thread(target=node) for _ in range(4)]
     for thread in nodes:
         thread.start()
     for thread in nodes:
         thread.join()
-    names = [migration.name for migration in migrate._runner(database).migrations()]
+    names = [migration.name for migration in migrate._runner(empty).migrations()]
     assert applied == names
-    assert migrate.pending(database) == []
-    database.close()
+    assert migrate.pending(empty) == []
+
+
+@pytest.mark.parametrize("done", [1, 5, 30])
+def test_a_migration_that_was_interrupted_is_finished_by_the_next(empty, monkeypatch, done):
+    whole, statements = type(empty).execute_sql, []
+
+    def until_killed(self, sql, params=None):
+        if sql.startswith(("CREATE TABLE", "CREATE INDEX", "CREATE UNIQUE")):
+            statements.append(sql)
+            if len(statements) > done:
+                raise KeyboardInterrupt
+        return whole(self, sql, params)
+
+    kind = engines.Session if isinstance(empty, engines.Session) else type(empty)
+    monkeypatch.setattr(kind, "execute_sql", until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        migrate.migrate(empty)
+    monkeypatch.undo()
+    empty.close()
+    names = [migration.name for migration in migrate._runner(empty).migrations()]
+    assert migrate.migrate(empty) == names
+    assert migrate.pending(empty) == []
 
 
 def test_a_newer_schema_is_noticed(box):

@@ -140,3 +140,41 @@ def test_downloads_are_counted_and_need_a_user(client, finished, alice, bob):
     assert client.get(path).status_code == 401
     assert client.get(path, headers=bearer(bob)).status_code == 200
     assert GeneratedModel.get().download_count == 1
+
+
+def test_if_range_sends_the_part_of_what_is_still_the_same_only(client, model):
+    path = path_of(model["glbUrl"])
+    whole = client.get(path)
+    same = client.get(path, headers={"Range": "bytes=0-9", "If-Range": whole.headers["ETag"]})
+    assert (same.status_code, same.data) == (206, whole.data[:10])
+    for other in ('"another"', "Sat, 21 Nov 2026 12:00:00 GMT"):
+        answer = client.get(path, headers={"Range": "bytes=0-9", "If-Range": other})
+        assert (answer.status_code, len(answer.data)) == (200, len(whole.data))
+
+
+def test_several_ranges_at_once_are_answered_with_the_whole(client, model):
+    path = path_of(model["glbUrl"])
+    assert client.get(path, headers={"Range": "bytes=0-9,20-29"}).status_code == 200
+    assert client.get(path, headers={"Range": "lines=0-9"}).status_code == 200
+
+
+def test_head_tells_the_size_and_opens_nothing(client, model, box, monkeypatch):
+    path = path_of(model["glbUrl"])
+    size = len(client.get(path).data)
+    monkeypatch.setattr(box.storage, "open", None)
+    answer = client.head(path)
+    assert (answer.status_code, answer.content_length, answer.data) == (200, size, b"")
+
+
+def test_trap_19_an_obj_names_the_files_that_lie_beside_it(client, model):
+    """OBJ whose material names files that were renamed: every name leads to a file that is served."""
+    obj = client.get(path_of(model["modelUrl"])).get_data(as_text=True)
+    names = [line.split(maxsplit=1)[1] for line in obj.splitlines() if line.startswith("mtllib")]
+    assert names
+    for name in names:
+        mtl = client.get(path_of(urljoin(model["modelUrl"], name)))
+        assert mtl.status_code == 200
+        textures = [line.split()[-1] for line in mtl.get_data(as_text=True).splitlines() if line.startswith("map_")]
+        assert textures
+        for texture in textures:
+            assert client.get(path_of(urljoin(model["modelUrl"], texture))).status_code == 200

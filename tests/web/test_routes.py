@@ -12,12 +12,19 @@ OPEN = {
     "GET /about",
     "GET /login",
     "POST /login",
+    "POST /login/code",
+    "GET /register",
+    "POST /register",
+    "GET /setup",
+    "POST /setup",
     "POST /language",
     "GET /gallery",
     "GET /models/<>",
     "GET /files/<>",
     "GET /files/s/<>/<>",
     "GET /static/<>",
+    "GET /api/openapi.json",
+    "GET /api/docs",
     "GET /health",
     "GET /health/detailed",
     "GET /api/health",
@@ -30,9 +37,11 @@ OPEN = {
     "GET /api/models/<>",
     "GET /api/gallery/models",
     "GET /api/gallery/models/<>",
+    "GET /api/gallery/models/<>/interactions",
+    "POST /api/gallery/models/batch-interactions",
     "GET /api/workers/status",
 }
-ADMINS = {"GET /admin"}
+ADMINS = {"GET /admin", "GET /admin/storage", "GET /admin/gallery"}
 
 
 def routes(app):
@@ -81,6 +90,8 @@ BODIES = {
     "PATCH /api/tasks/<>": {"selectedImageIndex": 0},
     "PATCH /api/models/<>": {"name": "mine"},
     "PATCH /api/models/<>/visibility": {"visibility": "PUBLIC"},
+    "POST /api/gallery/models/<>/interactions": {"type": "LIKE"},
+    "POST /api/gallery/models/<>/report": {"reason": "not theirs"},
 }
 
 

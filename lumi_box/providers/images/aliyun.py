@@ -82,6 +82,16 @@ class AliyunImages:
             # The next poll brings a new address; after 24 hours it says that the task is not known any more.
             raise Unavailable(str(error), code=error.code, vendor_text=error.vendor_text) from error
 
+    def cancel(self, ticket: Ticket) -> bool:
+        """Only a task that has not begun can be stopped."""
+        answer = self._client.call("POST", f"/tasks/{quote(ticket.id, safe='')}/cancel")
+        if answer.status == 200:
+            return True
+        body = answer.body if isinstance(answer.body, dict) else {}
+        if answer.status == 400 and body.get("code") == "UnsupportedOperation":
+            return False
+        raise self._error(answer)
+
     def check(self) -> str:
         """A task that cannot exist is asked for: free of charge, and answered UNKNOWN to a key that is accepted."""
         answer = self._client.call("GET", f"/tasks/{uuid.uuid4()}")

@@ -16,15 +16,19 @@ from peewee import (
     IntegerField,
     JSONField,
     Model,
+    OperationalError,
     SqliteDatabase,
     TextField,
 )
 from playhouse.sqlite_ext import AutoIncrementField
 
+DUPLICATE_INDEX = 1061  # MySQL's code for one that is there already
+
 
 class User(Model):
     id = CharField(36, primary_key=True)
-    email = CharField(254, unique=True)
+    email = CharField(254, null=True, unique=True)
+    external_id = CharField(191, null=True, unique=True)
     password_hash = CharField(255, null=True)
     user_name = CharField(64)
     nick_name = CharField(64)
@@ -53,12 +57,34 @@ class AccessToken(Model):
         table_name = "access_token"
 
 
+class OneTimeCode(Model):
+    subject = CharField(254)
+    purpose = CharField(16)
+    secret_hash = CharField(64)
+    tries = IntegerField()
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField(index=True)
+
+    class Meta:
+        table_name = "one_time_code"
+        indexes = ((("subject", "purpose"), True),)
+
+
 class LoginFailure(Model):
     subject = CharField(300, index=True)
     at = BigIntegerField(index=True)
 
     class Meta:
         table_name = "login_failure"
+
+
+class Window(Model):
+    subject = CharField(191, primary_key=True)
+    started_at = BigIntegerField(index=True)
+    used = IntegerField()
+
+    class Meta:
+        table_name = "rate_window"
 
 
 class GenerationRequest(Model):
@@ -78,7 +104,11 @@ class GenerationRequest(Model):
 
     class Meta:
         table_name = "generation_request"
-        indexes = ((("user", "created_at", "id"), False),)
+        indexes = (
+            (("user", "created_at", "id"), False),
+            (("user", "status"), False),
+            (("status", "updated_at"), False),
+        )
 
 
 class Image(Model):
@@ -126,6 +156,7 @@ class GeneratedModel(Model):
     volume_cm3 = FloatField(null=True)
     visibility = CharField(8)
     published_at = BigIntegerField(null=True)
+    hidden_at = BigIntegerField(null=True)
     view_count = IntegerField()
     like_count = IntegerField()
     favorite_count = IntegerField()
@@ -140,9 +171,10 @@ class GeneratedModel(Model):
         table_name = "model"
         indexes = (
             (("user", "created_at", "id"), False),
-            (("visibility", "published_at", "id"), False),
-            (("visibility", "download_count", "id"), False),
-            (("visibility", "like_count", "id"), False),
+            (("user", "download_count", "id"), False),
+            (("visibility", "hidden_at", "published_at", "id"), False),
+            (("visibility", "hidden_at", "download_count", "id"), False),
+            (("visibility", "hidden_at", "like_count", "id"), False),
         )
 
 
@@ -165,6 +197,7 @@ class Job(Model):
     request_id = CharField(36, index=True)
     user_id = CharField(36)
     status = CharField(12)
+    turn = BigIntegerField()
     attempt = IntegerField()
     progress = IntegerField()
     provider = CharField(32)
@@ -184,11 +217,19 @@ class Job(Model):
     class Meta:
         table_name = "job"
         indexes = (
-            (("kind", "status", "created_at", "id"), False),
+            (("kind", "status", "turn", "id"), False),
+            (("user_id", "kind", "status", "turn"), False),
             (("status", "lease_until"), False),
             (("status", "ended_at"), False),
             (("created_at", "id"), False),
         )
+
+
+class JobKind(Model):
+    kind = CharField(12, primary_key=True)
+
+    class Meta:
+        table_name = "job_kind"
 
 
 class Attempt(Model):
@@ -210,7 +251,21 @@ class Attempt(Model):
         indexes = (
             (("job", "started_at"), False),
             (("submits", "started_at"), False),
+            (("outcome", "id"), False),
         )
+
+
+class GivenUpTicket(Model):
+    kind = CharField(12)
+    provider = CharField(32)
+    ticket = CharField(255)
+    job_id = CharField(36)
+    tries = IntegerField()
+    due_at = BigIntegerField(index=True)
+    created_at = BigIntegerField()
+
+    class Meta:
+        table_name = "given_up_ticket"
 
 
 class Event(Model):
@@ -251,8 +306,52 @@ class Interaction(Model):
         table_name = "interaction"
         indexes = (
             (("user", "kind", "model"), True),
+            (("user", "kind", "created_at"), False),
             (("model", "kind"), False),
         )
+
+
+class Visit(Model):
+    model = ForeignKeyField(GeneratedModel, on_delete="CASCADE", backref="+", index=False)
+    kind = CharField(8)
+    viewer = CharField(44)
+    day = IntegerField(index=True)
+
+    class Meta:
+        table_name = "visit"
+        indexes = ((("model", "kind", "day", "viewer"), True),)
+
+
+class ModelReport(Model):
+    model = ForeignKeyField(GeneratedModel, on_delete="CASCADE", backref="+", index=False)
+    user = ForeignKeyField(User, on_delete="CASCADE", backref="+")
+    reason = CharField(500)
+    created_at = BigIntegerField()
+    settled_at = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "model_report"
+        indexes = (
+            (("model", "user"), True),
+            (("settled_at", "created_at"), False),
+        )
+
+
+class GalleryState(Model):
+    id = IntegerField(primary_key=True)
+    generation = BigIntegerField()
+
+    class Meta:
+        table_name = "gallery_state"
+
+
+class SearchText(Model):
+    model = ForeignKeyField(GeneratedModel, on_delete="CASCADE", backref="+", unique=True)
+    name = CharField(120)
+    prompt = CharField(500)
+
+    class Meta:
+        table_name = "search_text"
 
 
 class Heartbeat(Model):
@@ -264,6 +363,55 @@ class Heartbeat(Model):
 
     class Meta:
         table_name = "heartbeat"
+
+
+class Setting(Model):
+    name = CharField(64, primary_key=True)
+    value = TextField()
+
+    class Meta:
+        table_name = "setting"
+
+
+class StorageSweep(Model):
+    state = CharField(12)
+    dry_run = BooleanField()
+    forced = BooleanField()
+    compared = BooleanField()
+    grace_hours = FloatField()
+    cursor = TextField()
+    ledger_cursor = TextField()
+    listed = BigIntegerField()
+    referenced = BigIntegerField()
+    orphans = BigIntegerField()
+    deleted = BigIntegerField()
+    skipped_young = BigIntegerField()
+    missing = BigIntegerField()
+    bytes_freed = BigIntegerField()
+    note = TextField()
+    started_at = BigIntegerField(index=True)
+    ended_at = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "storage_sweep"
+
+
+class SweepCandidate(Model):
+    sweep = ForeignKeyField(StorageSweep, on_delete="CASCADE", backref="+")
+    key = TextField()
+    size = BigIntegerField()
+
+    class Meta:
+        table_name = "sweep_candidate"
+
+
+class NodeLease(Model):
+    name = CharField(36, primary_key=True)
+    holder = CharField(36)
+    until = BigIntegerField()
+
+    class Meta:
+        table_name = "node_lease"
 
 
 class Purchase(Model):
@@ -343,23 +491,53 @@ Task.add_index(Task.priority.desc(), SQL("id"))
 TABLES = (
     User,
     AccessToken,
+    OneTimeCode,
     LoginFailure,
+    Window,
     GenerationRequest,
     Image,
     GeneratedModel,
     Submission,
     Job,
+    JobKind,
     Attempt,
+    GivenUpTicket,
     Event,
     StoredObject,
     Interaction,
+    Visit,
+    ModelReport,
+    GalleryState,
+    SearchText,
     Heartbeat,
+    Setting,
+    StorageSweep,
+    SweepCandidate,
+    NodeLease,
     Purchase,
     Alert,
     KV,
     Schedule,
     Task,
     Counter,
+)
+
+# Trigrams find any part of a word, and words in scripts that put no spaces between them.
+SEARCH_INDEX = (
+    """CREATE VIRTUAL TABLE search_index USING fts5(
+        name, prompt, content='search_text', content_rowid='id', tokenize='trigram')""",
+    """CREATE TRIGGER search_text_added AFTER INSERT ON search_text BEGIN
+        INSERT INTO search_index (rowid, name, prompt) VALUES (new.id, new.name, new.prompt);
+    END""",
+    """CREATE TRIGGER search_text_removed AFTER DELETE ON search_text BEGIN
+        INSERT INTO search_index (search_index, rowid, name, prompt)
+        VALUES ('delete', old.id, old.name, old.prompt);
+    END""",
+    """CREATE TRIGGER search_text_changed AFTER UPDATE ON search_text BEGIN
+        INSERT INTO search_index (search_index, rowid, name, prompt)
+        VALUES ('delete', old.id, old.name, old.prompt);
+        INSERT INTO search_index (rowid, name, prompt) VALUES (new.id, new.name, new.prompt);
+    END""",
 )
 
 
@@ -369,4 +547,21 @@ def up(migrator: Any, db: Database) -> None:
     Event._meta.remove_field("id")
     Event._meta.add_field("id", event_id())
     with db.bind_ctx(TABLES):
-        db.create_tables(TABLES)
+        for model in TABLES:
+            _create(db, model)
+        GalleryState.insert(id=1, generation=0).on_conflict_ignore().execute()
+        JobKind.insert_many([{"kind": "image"}, {"kind": "model3d"}]).on_conflict_ignore().execute()
+    if isinstance(db, SqliteDatabase):
+        for statement in SEARCH_INDEX:
+            db.execute_sql(statement)
+
+
+def _create(db: Database, model: Any) -> None:
+    """The table and its indexes; on MySQL, which has no transactions of such statements, what is not there yet."""
+    model._schema.create_table(safe=True)
+    for statement in model._schema._create_indexes():
+        try:
+            db.execute(statement)
+        except OperationalError as error:
+            if error.args[0] != DUPLICATE_INDEX:
+                raise

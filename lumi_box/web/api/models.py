@@ -8,6 +8,7 @@ from lumi_box.gallery import interact
 from lumi_box.web import actions, downloads, owned, schemas, views
 from lumi_box.web.api.answers import body, query, success
 from lumi_box.web.session import open_to_all
+from lumi_box.web.visitors import visitor
 
 bp = Blueprint("models", __name__)
 
@@ -39,5 +40,5 @@ def download(model_id: str) -> Response:
     wanted = query(schemas.DownloadQuery())
     model = owned.visible_model(model_id)
     response = downloads.of_model(model, wanted["format"], wanted["heightMm"])
-    interact.count_download(model)
+    interact.count_download(model, visitor())
     return response

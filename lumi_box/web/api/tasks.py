@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from lumi_box.web import actions, schemas, stream, views
+from lumi_box.errors import NotConfigured
+from lumi_box.web import actions, owned, schemas, stream, views
 from lumi_box.web.api.answers import body, query, success, tagged
 
 bp = Blueprint("tasks", __name__)
@@ -54,6 +55,13 @@ def retry(task_id: str) -> Response:
 def delete(task_id: str) -> Response:
     actions.delete_task(task_id)
     return success(None)
+
+
+@bp.post("/tasks/<task_id>/print")
+@bp.get("/tasks/<task_id>/print-status")
+def printing(task_id: str) -> Response:
+    owned.request_of(task_id)
+    raise NotConfigured("No slicer is configured.")
 
 
 @bp.get("/tasks/<task_id>/events")

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from flask import Flask
 
-from lumi_box.web.pages import about, account, admin, create, creations, gallery, models, texts
+from lumi_box.web.pages import (
+    about,
+    account,
+    admin,
+    create,
+    creations,
+    docs,
+    gallery,
+    models,
+    moderation,
+    setup,
+    storage,
+    texts,
+)
 from lumi_box.web.pages.progress import progress_of
 
 
 def register(app: Flask) -> None:
     """Add every page, and the filters that their templates use."""
-    for module in (create, creations, models, gallery, account, admin, about):
+    for module in (create, creations, models, gallery, account, setup, admin, storage, moderation, about, docs):
         app.register_blueprint(module.bp)
     app.jinja_env.filters.update(
         status_text=texts.status_text,

@@ -16,13 +16,16 @@ from lumi_box.web.session import current_user, open_to_all
 bp = Blueprint("models", __name__, url_prefix="/models")
 
 NAME_LENGTH = 100
+REASON_LENGTH = 500
 
 
 @bp.get("/<model_id>")
 @open_to_all
 def show(model_id: str) -> str:
+    actions.visit(model_id)
     model = views.model(model_id)
-    return render_template("models/show.html", model=model, mine=_is_mine(model), name_length=NAME_LENGTH)
+    shown = {"mine": _is_mine(model), "hidden": views.is_hidden(model_id), "marks": views.marks([model_id])[model_id]}
+    return render_template("models/show.html", model=model, name_length=NAME_LENGTH, **shown)
 
 
 def _is_mine(model: dict[str, Any]) -> bool:
@@ -38,6 +41,24 @@ def visibility(model_id: str) -> ResponseReturnValue:
     actions.set_visibility(model_id, wanted)
     public = wanted == "PUBLIC"
     flash(gettext("The model is in the gallery now.") if public else gettext("The model is private again."))
+    return _back(model_id)
+
+
+@bp.post("/<model_id>/marks")
+def mark(model_id: str) -> ResponseReturnValue:
+    """The like and favourite buttons, of this page and of the gallery's cards."""
+    actions.toggle_mark(model_id, request.form.get("type", ""))
+    return _back(model_id)
+
+
+@bp.post("/<model_id>/report")
+def report(model_id: str) -> ResponseReturnValue:
+    reason = request.form.get("reason", "").strip()
+    if 1 <= len(reason) <= REASON_LENGTH:
+        actions.report_model(model_id, reason)
+        flash(gettext("Thank you. Whoever runs this box will look at it."))
+    else:
+        flash(gettext("Say in 1 to %(limit)d characters what is wrong.", limit=REASON_LENGTH), "problem")
     return _back(model_id)
 
 

@@ -1,0 +1,9 @@
+"""The statuses of a job, and what they have in common."""
+
+PENDING, RUNNING, RETRYING = "PENDING", "RUNNING", "RETRYING"
+COMPLETED, FAILED, CANCELLED, TIMEOUT = "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"
+STATUSES = (PENDING, RUNNING, RETRYING, COMPLETED, FAILED, CANCELLED, TIMEOUT)
+WAITING = (PENDING, RETRYING)
+ACTIVE = (PENDING, RUNNING, RETRYING)
+DEAD = (FAILED, TIMEOUT)  # dead letters: kept until somebody retries or discards them
+DONE = (COMPLETED, CANCELLED)  # pruned when their time has come

@@ -1,0 +1,17 @@
+"""The short form of crash.py: every process of the tree, or all of them, killed at random instants."""
+
+import sys
+
+import pytest
+from faults import crash
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc"),
+]
+
+
+def test_whatever_is_killed_nothing_is_lost_stuck_or_paid_twice(tmp_path):
+    found = crash.run(tmp_path / "box", database="sqlite", kills=6, count=3, seed=7)
+    print(found.figures, found.doubtful)
+    assert found.wrong == []
