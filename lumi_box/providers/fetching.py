@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-import requests.certs
+import requests.utils
 
 from lumi_box import __version__
 from lumi_box.errors import Refused, Unavailable, UpstreamError
@@ -112,7 +112,7 @@ def _secured(opened: Any, host: str) -> ssl.SSLSocket:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=requests.certs.where())
+    return ssl.create_default_context(cafile=requests.utils.DEFAULT_CA_BUNDLE_PATH)
 
 
 def _ask(connection: _Connection, place: Place) -> http.client.HTTPResponse:
