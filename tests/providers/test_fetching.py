@@ -284,7 +284,7 @@ def secure_fetch(server, host, folder):
 
 def test_https_goes_to_the_checked_address_and_still_proves_the_name(names, tmp_path, monkeypatch):
     names[0].update({"files.test": ["127.0.0.1"], "other.test": ["127.0.0.1"]})
-    monkeypatch.setattr(fetching.requests.certs, "where", lambda: str(CERTIFICATE))
+    monkeypatch.setattr(fetching.requests.utils, "DEFAULT_CA_BUNDLE_PATH", str(CERTIFICATE))
     fetching._tls.cache_clear()
     with serving(lambda visit: visit.answer(b"safe"), secure=True) as server:
         assert secure_fetch(server, "files.test", tmp_path).size == 4
