@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
+from lumi_box.errors import Conflict
 from lumi_box.gallery import changes, interact, publish
 from lumi_box.storage import ledger
 from lumi_box.tables.account import AccessToken, User
@@ -15,9 +16,13 @@ from lumi_box.tables.interaction import Interaction
 def close_account(box: Box, user: User) -> None:
     """Lock it, then delete its requests one by one, then the account; the files go afterwards, retried until gone.
 
-    What was paid stays in the books. Interrupted, it leaves a locked account, and can be run again.
+    What was paid stays in the books. Interrupted, it leaves a locked account, and can be run again. Conflict for the
+    last administrator, without whom nobody could let anybody in.
     """
     with transaction():
+        others = (User.id != user.id) & User.is_admin & User.disabled_at.is_null()
+        if user.is_admin and not User.select().where(others).exists():
+            raise Conflict("The last administrator's account cannot be deleted.")
         User.update(disabled_at=now_ms()).where(User.id == user.id, User.disabled_at.is_null()).execute()
         AccessToken.delete().where(AccessToken.user == user).execute()
     for request in GenerationRequest.select().where(GenerationRequest.user == user):

@@ -12,10 +12,11 @@ from lumi_box.flow import manage_request
 from lumi_box.flow.accept_prompt import accept_prompt
 from lumi_box.flow.pick_image import pick_image
 from lumi_box.gallery import interact, moderate, publish
+from lumi_box.gallery.close_account import close_account as close
 from lumi_box.tables.job import Job
 from lumi_box.web import owned, schemas, shapes, views
 from lumi_box.web.context import box
-from lumi_box.web.session import user_id
+from lumi_box.web.session import require_user, user_id
 from lumi_box.web.visitors import visitor
 
 JSON = dict[str, Any]
@@ -125,6 +126,11 @@ def moderate_model(model_id: str, *, hide: bool) -> None:
 
 def delete_model(model_id: str) -> None:
     publish.delete(box(), owned.model_of(model_id))
+
+
+def close_account() -> None:
+    """The signed-in user's account, with everything in it. Conflict for the last administrator."""
+    close(box(), require_user())
 
 
 def _flat(messages: dict[str, Any], prefix: str = "") -> dict[str, list[str]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from lumi_box.accounts import codes, tokens
 from lumi_box.errors import Conflict, Invalid, LumiError, NotAllowed, TooMany, Unavailable
-from lumi_box.web import letters, schemas, views
+from lumi_box.web import actions, letters, schemas, views
 from lumi_box.web.actions import load
 from lumi_box.web.limits import origin
 from lumi_box.web.pages.local import local_path
@@ -128,6 +128,18 @@ def end_session(session_id: str) -> ResponseReturnValue:
     tokens.revoke(session_id, require_user(), tokens.SESSION, tokens.LOGIN)
     flash(gettext("That session is signed out."))
     return redirect(url_for("account.show"), 303)
+
+
+@bp.post("/account/delete")
+def delete() -> ResponseReturnValue:
+    try:
+        actions.close_account()
+    except Conflict:
+        flash(gettext("The last administrator's account cannot be deleted."), "problem")
+        return redirect(url_for("account.show"), 303)
+    session.clear()
+    flash(gettext("Your account and everything in it were deleted."))
+    return redirect(url_for("create.home"), 303)
 
 
 @bp.post("/language")
