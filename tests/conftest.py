@@ -53,6 +53,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", engines, scope="session")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What talks to a server (MariaDB, an emulator of a vendor, a mail server) is not for the quick part."""
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here).as_posix()
+        engine = getattr(item, "callspec", None) and item.callspec.params.get("engine")  # type: ignore[attr-defined]
+        if engine == "mariadb" or place.startswith(("emulators/", "providers/test_", "accounts/")):
+            item.add_marker(pytest.mark.service)
+
+
 def write_config(folder: Path, extra: str = "") -> Path:
     path = folder / "config.toml"
     path.write_text(configuration.initial_text(True, secrets.token_urlsafe(48)) + extra, encoding="utf-8")
