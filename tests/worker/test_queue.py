@@ -82,14 +82,16 @@ def test_a_delayed_message_comes_soon_after_it_is_due(queue, consuming):
 
 def test_a_handler_that_raises_does_not_end_the_worker(queue, consuming):
     ran, arrived = consuming
-    note = queue.handler
+    note, raised = queue.handler, threading.Event()
 
     def boom(_):
         queue.handler = note
+        raised.set()
         raise RuntimeError("boom")
 
     queue.handler = boom
     queue.wake("1")
+    assert raised.wait(5)  # only then: two threads would race for the two messages
     queue.wake("2")
     assert arrived.wait(5)
-    assert ran[0][0] == "2"
+    assert [job_id for job_id, _ in ran] == ["2"]
