@@ -40,6 +40,7 @@ generations_per_day = 0
 active_generations = 0
 """
 STORAGE = ("storage/test_ledger.py", "storage/test_sweep.py")
+SERVED = ("emulators/", "providers/test_", "accounts/")  # what talks to a server in nearly every test
 BOTH = ("flow", "gallery", "jobs", "worker", "tables", *STORAGE, "test_events.py")
 SQLITE_URL = "sqlite:///data/lumi.db"
 
@@ -54,12 +55,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What talks to a server (MariaDB, an emulator of a vendor, a mail server) is not for the quick part."""
+    """What talks to a server (MariaDB, a store, an emulator of a vendor) is not for the quick part."""
     here = Path(__file__).parent
     for item in items:
         place = item.path.relative_to(here).as_posix()
         engine = getattr(item, "callspec", None) and item.callspec.params.get("engine")  # type: ignore[attr-defined]
-        if engine == "mariadb" or place.startswith(("emulators/", "providers/test_", "accounts/")):
+        stores = {"s3", "seaweed", "s3_config"} & set(getattr(item, "fixturenames", ()))
+        if engine == "mariadb" or stores or place.startswith(SERVED):
             item.add_marker(pytest.mark.service)
 
 

@@ -19,7 +19,7 @@ from lumi_box.storage.base import PAGE, SOURCE, Listed, hashed
 TEMPORARY = ".partial-"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LOOK_AGAIN_SECONDS = 30.0
-MKDIR_TRIES = 5
+MKDIR_TRIES = 100
 
 
 class DiskStorage:
@@ -108,14 +108,14 @@ class DiskStorage:
         path = self._path(key)
         path.unlink(missing_ok=True)
         folder = path.parent
-        while folder != self.root and folder.is_dir() and not any(folder.iterdir()):
+        while folder != self.root:
             try:
-                folder.rmdir()
+                folder.rmdir()  # only where nothing is in it
             except FileNotFoundError:
                 return  # another has tidied up at the same time
             except OSError as error:
-                if error.errno == errno.ENOTEMPTY:
-                    return  # a file has just come
+                if error.errno in (errno.ENOTEMPTY, errno.ENOTDIR):
+                    return
                 raise
             folder = folder.parent
 
@@ -128,10 +128,10 @@ class DiskStorage:
     def _make_room_for(self, path: Path) -> Path:
         """An empty file in its folder, which nobody removes any more: a folder goes only while it is empty."""
         for attempt in range(MKDIR_TRIES):
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch(exist_ok=False)
-            except FileNotFoundError:  # the last file of the folder, and so the folder, was removed just then
+            except (FileNotFoundError, FileExistsError):  # a folder went with its last file just then
                 if attempt == MKDIR_TRIES - 1:
                     raise
             else:
