@@ -63,6 +63,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         stores = {"s3", "seaweed", "s3_config"} & set(getattr(item, "fixturenames", ()))
         if engine == "mariadb" or stores or place.startswith(SERVED):
             item.add_marker(pytest.mark.service)
+        if place.startswith("providers/builtin/"):
+            item.add_marker(pytest.mark.slow)
 
 
 def write_config(folder: Path, extra: str = "") -> Path:

@@ -64,6 +64,6 @@ start_mariadb
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-.venv/bin/python -m pytest --numprocesses=auto -m "not service and not process and not browser" "$@"
-.venv/bin/python -m pytest --numprocesses=auto -m "service and not process and not browser" "$@"
+.venv/bin/python -m pytest --numprocesses=auto -m "not slow and not service and not process and not browser" "$@"
+.venv/bin/python -m pytest --numprocesses=auto -m "(slow or service) and not process and not browser" "$@"
 .venv/bin/python -m pytest --numprocesses=auto -m "process or browser" "$@"
