@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,11 @@ class ModelFiles:
 def export_all(mesh: TexturedMesh, directory: Path, *, name: str, height_mm: float = PRINT_HEIGHT_MM) -> ModelFiles:
     """Write every file of the model into the directory; `name` is its title inside GLB and 3MF."""
     texture = (mesh.texture or _plain_texture()).convert("RGB")
-    png, jpeg = _encode(texture, "PNG", compress_level=4), _encode(texture, "JPEG", quality=90, subsampling=0)
-    preview = _encode(render_preview(mesh, PREVIEW_PX), "WEBP", quality=86, method=2)
+    with ThreadPoolExecutor(1) as beside:  # Pillow's encoders hold no lock: a large texture is packed meanwhile
+        packing = beside.submit(_encode, texture, "PNG", compress_level=4)
+        jpeg = _encode(texture, "JPEG", quality=90, subsampling=0)
+        preview = _encode(render_preview(mesh, PREVIEW_PX), "WEBP", quality=86, method=2)
+        png = packing.result()
 
     def keep(file_name: str, data: bytes) -> Path:
         path = directory / file_name
