@@ -8,7 +8,7 @@ from huey.consumer import Consumer, Scheduler
 
 from lumi_box.worker.queue import JobQueue
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.1
 
 
 class PromptScheduler(Scheduler):
