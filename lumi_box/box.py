@@ -39,6 +39,11 @@ class Box:
         provider = self.image_provider if kind == "image" else self.model_provider
         return provider.metered
 
+    def provider_name(self, kind: str) -> str:
+        """As the config names it."""
+        providers = self.config.providers
+        return providers.image if kind == "image" else providers.model3d
+
     def concurrency(self, kind: str) -> int:
         """Jobs of the kind in flight at once, over all nodes."""
         queue = self.config.queue

@@ -48,6 +48,9 @@ class NotConfigured(LumiError):
     """The operator has not switched this on."""
 
 
+WORD_LENGTH, TEXT_LENGTH = 100, 2_000  # what a column holds, and what is worth keeping of a vendor's words
+
+
 class UpstreamError(LumiError):
     """A provider's failure. `text` is for the maker; the vendor's code, words and request id are for the operator.
 
@@ -67,7 +70,8 @@ class UpstreamError(LumiError):
         source: str = "",
     ) -> None:
         super().__init__(text)
-        self.code, self.vendor_text, self.request_id = code, vendor_text, request_id
+        self.code, self.request_id = code[:WORD_LENGTH], request_id[:WORD_LENGTH]
+        self.vendor_text = vendor_text[:TEXT_LENGTH]
         self.alert, self.ticket_dead, self.source = alert, ticket_dead, source
 
 

@@ -18,6 +18,7 @@ from lumi_box.tables.base import joined
 from lumi_box.tables.dialect import lock
 from lumi_box.tables.event import Event
 from lumi_box.tables.generation import GenerationRequest
+from lumi_box.tables.prepared import insert_all
 
 KEEP_MS = 7 * 24 * 3_600_000
 LOOK_SECONDS = 0.05
@@ -38,7 +39,7 @@ def record(request_id: str, name: str, **data: Any) -> None:
         # Ids are given out before they are committed: whoever holds the request gives out the next one of it, so
         # that a listener who has read up to one of its events has seen all that came before.
         lock(GenerationRequest, request_id)
-        Event.insert(request_id=request_id, name=name, data=json.dumps(data, ensure_ascii=False)).execute()
+        insert_all([Event(request_id=request_id, name=name, data=json.dumps(data, ensure_ascii=False))])
 
 
 def last_id(request_id: str) -> int:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
+import platform
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 
-from lumi_box import doctor
+from lumi_box import __version__, doctor, redaction, reporting
 from lumi_box.accounts import setup
 from lumi_box.box import Box
-from lumi_box.config import Config
+from lumi_box.config import Config, loose_modes, secret_values
 from lumi_box.errors import LumiError, UpstreamError
+from lumi_box.health import rounds
+from lumi_box.metrics import calls, folder
+from lumi_box.notify import Watch
 from lumi_box.providers import registry
 from lumi_box.storage import marker
 from lumi_box.storage.base import open_storage
@@ -47,6 +53,8 @@ def migrate_database(config: Config) -> list[str]:
 
 def serve(config: Config, role: str) -> int:
     """Migrate, check, and run the role or all of them; answers the exit status."""
+    redaction.know(secret_values(config))
+    reporting.start(config)
     migrate_database(config)
     box, queue = build(config)
     _mark_storage(box)
@@ -56,10 +64,32 @@ def serve(config: Config, role: str) -> int:
     base.close_all()  # each process opens connections of its own
     if role != "worker":
         _check_address(config)
-    run: dict[str, Callable[[], None]] = {"web": lambda: _web(box), "worker": lambda: _worker(box, queue)}
     wanted = ROLES if role == "all" else (role,)
-    logger.info("starting roles=%s mode=%s url=%s", ",".join(wanted), config.mode, config.public_url)
-    return supervise({name: run[name] for name in wanted}, config.queue.shutdown_seconds)
+    watch = Watch(wanted, config.server.host, config.server.port)
+    run: dict[str, Callable[[], None]] = {
+        "web": lambda: _web(box, role),
+        "worker": lambda: _worker(box, queue, watch.pulse.beat),
+    }
+    _tell(config, wanted)
+    with folder.made() if "web" in wanted and config.metrics.enabled else nullcontext():
+        return supervise({name: run[name] for name in wanted}, config.queue.shutdown_seconds, watch)
+
+
+def _tell(config: Config, roles: tuple[str, ...]) -> None:
+    """What an operator asks first of a log."""
+    logger.info(
+        "starting version=%s python=%s roles=%s mode=%s url=%s database=%s storage=%s image=%s model3d=%s prompt=%s",
+        __version__,
+        platform.python_version(),
+        ",".join(roles),
+        config.mode,
+        config.public_url,
+        base.place(config.database),
+        config.storage.kind,
+        config.providers.image,
+        config.providers.model3d,
+        config.providers.prompt,
+    )
 
 
 def missing_parts(config: Config) -> list[str]:
@@ -67,22 +97,29 @@ def missing_parts(config: Config) -> list[str]:
     return registry.missing(config)
 
 
-def _web(box: Box) -> None:
+def _web(box: Box, role: str) -> None:
     from lumi_box.web.app import create_app  # the worker does without Flask
     from lumi_box.web.server import serve as serve_web
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every open event stream is a file
-    serve_web(box.config, lambda: create_app(box))
+    try:
+        serve_web(box.config, lambda: create_app(box), lambda: _look_around(box, role))
+    finally:
+        reporting.flush()
 
 
-def _worker(box: Box, queue: JobQueue) -> None:
+def _worker(box: Box, queue: JobQueue, beat: Callable[[], None]) -> None:
     from lumi_box.worker.run import run  # the web process does without APScheduler
 
     # Blocked in every thread and taken one at a time: a second one, which Ctrl-C and systemd send, changes nothing.
     stopping = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
-    run(box, queue, lambda seconds: signal.sigtimedwait(stopping, seconds) is not None)
+    try:
+        with calls.written():
+            run(box, queue, lambda seconds: signal.sigtimedwait(stopping, seconds) is not None, beat)
+    finally:
+        reporting.flush()
 
 
 def _mark_storage(box: Box) -> None:
@@ -103,12 +140,18 @@ def _offer_setup(config: Config) -> None:
 
 def _check_health(box: Box) -> None:
     """In production a critical service that does not work stops the start; otherwise it is a warning."""
-    for finding in doctor.examine(box, doctor.CRITICAL):
-        if finding.healthy:
-            continue
-        logger.warning("unhealthy check=%s found=%s do=%s", finding.id, finding.text, finding.hint)
-        if not box.config.development:
-            raise Unhealthy(f"{finding.id}: {finding.text} {finding.hint}")
+    for _, loose in loose_modes(box.config.path):
+        logger.warning("%s", loose)
+    ill = [finding for finding in doctor.examine(box, doctor.CRITICAL) if not finding.healthy]
+    rounds.warn_of(ill)
+    if ill and not box.config.development:
+        raise Unhealthy("; ".join(f"{finding.id}: {finding.text} {finding.hint}" for finding in ill))
+
+
+def _look_around(box: Box, role: str) -> None:
+    """What is not critical delays no start. A worker makes its rounds; where there is none, this is the one look."""
+    if role == "web":
+        threading.Thread(target=rounds.warn_after_start, args=(box,), name="look-around", daemon=True).start()
 
 
 def _check_address(config: Config) -> None:

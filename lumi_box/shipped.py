@@ -1,4 +1,4 @@
-"""Files that come with the package: `static`, `templates` and `config.example.toml`."""
+"""Files that come with the package: `static`, `templates`, `config.example.toml` and `systemd`."""
 
 from __future__ import annotations
 

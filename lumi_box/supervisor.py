@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lumi_box.notify import Watch
+
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 STABLE_SECONDS = 60.0
 MAX_DELAY_SECONDS = 30.0
@@ -34,7 +36,7 @@ class Child:
     due: float = field(default=0.0)
 
 
-def supervise(roles: dict[str, Callable[[], None]], shutdown_seconds: float) -> int:
+def supervise(roles: dict[str, Callable[[], None]], shutdown_seconds: float, watch: Watch) -> int:
     """Run until SIGTERM or SIGINT; answer 0 when every child stopped in time, else 1.
 
     A child that crashes is started again, later and later. A second signal ends everything at once. The children
@@ -48,9 +50,11 @@ def supervise(roles: dict[str, Callable[[], None]], shutdown_seconds: float) -> 
     while True:
         received = signal.sigtimedwait(SIGNALS, LOOK_SECONDS)
         if received is not None and received.si_signo != signal.SIGCHLD:
+            watch.stopping(shutdown_seconds)
             return _stop(children, shutdown_seconds)
         for child in children:
             _tend(child, alive, hold)
+        watch.look(all_alive=all(child.pid for child in children))
 
 
 def _tend(child: Child, alive: int, hold: int) -> None:
@@ -86,7 +90,7 @@ def _start(child: Child, alive: int, hold: int) -> None:
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:
-        logger.exception("%s process failed", child.name)
+        logger.critical("%s process failed", child.name, exc_info=True)
     finally:
         sys.stdout.flush()
         os._exit(code)
@@ -99,6 +103,7 @@ def _leave_with_parent(alive: int) -> None:
 
 def _stop(children: list[Child], shutdown_seconds: float) -> int:
     deadline = time.monotonic() + shutdown_seconds
+    logger.info("stopping within=%.0fs", shutdown_seconds)
     _signal_all(children, signal.SIGTERM)
     clean = True
     while any(child.pid for child in children):
@@ -111,6 +116,7 @@ def _stop(children: list[Child], shutdown_seconds: float) -> int:
         for child in children:
             if child.pid and os.waitpid(child.pid, os.WNOHANG)[0]:
                 child.pid = 0
+    logger.info("stopped in_time=%s", clean)
     return 0 if clean else 1
 
 

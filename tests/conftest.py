@@ -5,6 +5,7 @@ The tests under BOTH run twice: on SQLite, and on MariaDB where a server answers
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -12,15 +13,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mariadb
+import PIL.Image
 import pytest
+import secrecy
 from doubles import ScriptedImages, ScriptedModels
 
 from lumi_box import config as configuration
-from lumi_box import runtime
+from lumi_box import logs, runtime
 from lumi_box.accounts import local, tokens
 from lumi_box.box import Box
 from lumi_box.config import Config
 from lumi_box.jobs import lifecycle
+from lumi_box.meshes import export, preview
+from lumi_box.meshes.mesh import TexturedMesh
 from lumi_box.tables import base
 from lumi_box.tables.account import User
 from lumi_box.tables.job import Job
@@ -40,17 +45,78 @@ generations_per_day = 0
 active_generations = 0
 """
 STORAGE = ("storage/test_ledger.py", "storage/test_sweep.py")
-SERVED = ("emulators/", "providers/test_", "accounts/")  # what talks to a server in nearly every test
-BOTH = ("flow", "gallery", "jobs", "worker", "tables", *STORAGE, "test_events.py")
+SERVED = (
+    "doctor/",
+    "health/",
+    "support/",
+    "emulators/",
+    "providers/test_",
+    "accounts/",
+    "webhooks/test_deliver.py",
+    "slicing/test_service.py",
+)  # talk to a server in most tests
+BOTH = (
+    "accounts",
+    "health/test_rounds.py",
+    "flow",
+    "gallery",
+    "jobs",
+    "metrics",
+    "slicing/test_begin.py",
+    "slicing/test_states.py",
+    "slicing/test_runner.py",
+    "worker",
+    "tables",
+    "webhooks",
+    "backup",
+    *STORAGE,
+    "test_events.py",
+    "web",
+)
+FEW_FACES = 100
 SQLITE_URL = "sqlite:///data/lumi.db"
+
+
+def pytest_configure() -> None:
+    secrecy.install()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def previews() -> Iterator[None]:
+    """Most tests build the same small model: its picture is drawn for the first of them."""
+    drawn: dict[bytes, PIL.Image.Image] = {}
+
+    def draw(mesh: TexturedMesh, size: int) -> PIL.Image.Image:
+        if len(mesh.faces) > FEW_FACES or mesh.texture is None:
+            return preview.render_preview(mesh, size)
+        parts = (mesh.vertices, mesh.faces, mesh.uv, mesh.uv_faces, mesh.texture)
+        key = b"".join(part.tobytes() for part in parts) + bytes([mesh.faceted]) + str(size).encode()
+        if key not in drawn:
+            drawn[key] = preview.render_preview(mesh, size)
+        return drawn[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "render_preview", draw)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def witness() -> Iterator[secrecy.Witness]:
+    """Of all that is logged in any test: it fails where that holds a secret."""
+    with secrecy.watched() as watching:
+        yield watching
+    for handler in logging.root.handlers[:]:  # of a command that ran in this process; its stdout is gone
+        if isinstance(handler.formatter, logs.TextFormatter | logs.JsonFormatter):
+            logging.root.removeHandler(handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         place = Path(metafunc.module.__file__).relative_to(Path(__file__).parent).as_posix()
         engines = ["sqlite", "mariadb"] if place.startswith(BOTH) else ["sqlite"]
-        if metafunc.definition.get_closest_marker("mariadb"):
-            engines = ["mariadb"]
+        for engine in ("sqlite", "mariadb"):
+            if metafunc.definition.get_closest_marker(engine):
+                engines = [engine]
         metafunc.parametrize("engine", engines, scope="session")
 
 

@@ -13,8 +13,9 @@ from peewee import IntegrityError
 
 from lumi_box.clock import now_ms
 from lumi_box.errors import Conflict, Invalid, NotAllowed, NotFound, TooMany, marked
+from lumi_box.tables import window
 from lumi_box.tables.account import AccessToken, LoginFailure, User
-from lumi_box.tables.base import transaction
+from lumi_box.tables.base import retried, transaction
 
 PASSWORD_MIN, PASSWORD_MAX = 8, 200
 WINDOW_MS = 900_000
@@ -99,12 +100,7 @@ def attempt(email: str, address: str) -> Iterator[None]:
 
     Only what ends with NotAllowed stays counted. Raises TooMany when there were too many of those.
     """
-    account = f"account:{email.strip().lower()[:254]}"
-    origin = f"address:{address[:64]}"
-    with transaction():
-        _throttle(account, FAILURES_PER_ACCOUNT)
-        _throttle(origin, FAILURES_PER_ADDRESS)
-        rows = [LoginFailure.create(subject=subject) for subject in (account, origin)]
+    rows = _counted(f"account:{email.strip().lower()[:254]}", f"address:{address[:64]}")
     wrong = False
     try:
         yield
@@ -142,6 +138,15 @@ def _revoke_sessions(user: User) -> None:
     AccessToken.update(revoked_at=now_ms()).where(
         AccessToken.user == user, AccessToken.kind != "api", AccessToken.revoked_at.is_null()
     ).execute()
+
+
+@retried
+def _counted(account: str, origin: str) -> list[LoginFailure]:
+    with transaction():
+        for subject, limit in ((account, FAILURES_PER_ACCOUNT), (origin, FAILURES_PER_ADDRESS)):
+            window.hold(subject)
+            _throttle(subject, limit)
+        return [LoginFailure.create(subject=subject) for subject in (account, origin)]
 
 
 def _throttle(subject: str, limit: int) -> None:

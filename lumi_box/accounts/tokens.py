@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from typing import Any
 
 from lumi_box.clock import now_ms
 from lumi_box.errors import NotFound
 from lumi_box.tables.account import AccessToken, User
 from lumi_box.tables.base import new_id
+from lumi_box.tables.prepared import PreparedModels
 
 SESSION, LOGIN, API = "session", "login", "api"  # a browser's cookie, an API login, made by hand
 ELSEWHERE = "elsewhere"  # the user service's; a row remembers only that it was revoked
@@ -27,12 +29,12 @@ def issue(user: User, kind: str, *, name: str = "", lifetime_ms: int | None = LI
 
 def by_secret(secret: str) -> AccessToken | None:
     """The living token of this secret, with its user; None for an unknown, dead or disabled user's one."""
-    return _living(AccessToken.secret_hash == hashed(secret))
+    return _living(_by_hash(hashed(secret)))
 
 
 def by_id(token_id: str) -> AccessToken | None:
     """Likewise for an id that a signed cookie carried."""
-    return _living((AccessToken.id == token_id) & (AccessToken.kind == SESSION))
+    return _living(_session_by_id(token_id))
 
 
 def touch(token: AccessToken) -> None:
@@ -73,16 +75,26 @@ def is_revoked(secret: str) -> bool:
     return AccessToken.select(AccessToken.id).where(which).exists()
 
 
-def _living(which: object) -> AccessToken | None:
-    row: AccessToken | None = (
-        AccessToken.select(AccessToken, User)
-        .join(User)
-        .where(which, AccessToken.revoked_at.is_null(), User.disabled_at.is_null())
-        .first()
-    )
-    if row is None or (row.expires_at is not None and row.expires_at < now_ms()):
+def _living(found: list[tuple[AccessToken, User]]) -> AccessToken | None:
+    if not found:
         return None
+    ((row, user),) = found
+    if row.expires_at is not None and row.expires_at < now_ms():
+        return None
+    row.user = user
     return row
+
+
+def _usable(which: Any) -> Any:
+    """Not revoked, of an account that is not disabled."""
+    query = AccessToken.select(AccessToken, User).join(User)
+    return query.where(which, AccessToken.revoked_at.is_null(), User.disabled_at.is_null())
+
+
+_by_hash = PreparedModels(lambda digest: _usable(AccessToken.secret_hash == digest), AccessToken, User)
+_session_by_id = PreparedModels(
+    lambda token_id: _usable((AccessToken.id == token_id) & (AccessToken.kind == SESSION)), AccessToken, User
+)
 
 
 def hashed(secret: str) -> str:

@@ -25,8 +25,10 @@ from lumi_box.tables.account import User
 BUDGET_SECONDS = 2.5  # of one question, all its calls together: whoever asks hears of an outage within 3 s
 CALLS_AT_ONCE, QUEUE_SECONDS = 16, 0.2  # a service that hangs must not take every thread of the process with it
 REMEMBERED = 10_000
+NOBODY_SECONDS = 5.0  # for which a token that the service does not know is not asked about again
 LIMIT_BYTES = 65_536
 OK, SIGNED_OUT = 200, 401
+NOBODY = "nobody"
 DOWN = marked("The user service does not answer. Try again in a minute.")
 LOCKED = marked("This account is locked here. Ask the operator.")
 NAME_LENGTH, ADDRESS_LENGTH, AVATAR_LENGTH, ID_LENGTH = 64, 254, 500, 191
@@ -51,6 +53,7 @@ class UserService:
         self._url = config.user_service_url
         self._client = self._with_timeout(BUDGET_SECONDS)
         self._known = _Memory(config.user_service_cache_seconds)
+        self._nobody = _Memory(min(NOBODY_SECONDS, config.user_service_cache_seconds))
         self._slots = threading.BoundedSemaphore(CALLS_AT_ONCE)
 
     def user_of(self, secret: str) -> User | None:
@@ -60,8 +63,11 @@ class UserService:
         key = tokens.hashed(secret)
         user_id = self._known.get(key)
         if user_id is None:
+            if self._nobody.get(key) is not None:
+                return None
             user = self._ask_who(secret, self._client)
             if user is None:
+                self._nobody.put(key, NOBODY)
                 return None
             user_id = str(user.id)
             self._known.put(key, user_id)
@@ -91,7 +97,9 @@ class UserService:
             raise Unavailable(DOWN, code="token_refused")
         if User.select().where(User.id == user.id, User.disabled_at.is_null(False)).exists():
             raise NotAllowed(LOCKED)
-        self._known.put(tokens.hashed(secret), str(user.id))
+        key = tokens.hashed(secret)
+        self._nobody.drop(key)
+        self._known.put(key, str(user.id))
         return user, f"Bearer {secret}"
 
     def logout(self, user: User, secret: str) -> None:
@@ -140,7 +148,7 @@ class UserService:
 
 
 class _Memory:
-    """Which user a token's hash stands for: bounded, and forgotten after a while."""
+    """Which user a token's hash stands for, or that it is nobody's: bounded, and forgotten after a while."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -10,7 +10,15 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from lumi_box.config.cron import cron_fault
-from lumi_box.config.urls import database_fault, dsn_fault, host_fault, host_port_fault, origin_fault, smtp_fault
+from lumi_box.config.urls import (
+    alert_fault,
+    database_fault,
+    dsn_fault,
+    host_fault,
+    host_port_fault,
+    origin_fault,
+    smtp_fault,
+)
 from lumi_box.config.urls import url_fault as _url_fault
 
 Fault = Callable[[Any], str | None]
@@ -164,6 +172,10 @@ def smtp_url() -> Setting:
 
 def dsn() -> Setting:
     return text("the DSN that Sentry shows for the project, https://key@host/number", fault=dsn_fault)
+
+
+def alert_url() -> Setting:
+    return text("an address that apprise knows, such as json://host/path, mailto://…, discord://…", fault=alert_fault)
 
 
 def cron() -> Setting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -52,12 +53,13 @@ def find(explicit: str | None, environ: Mapping[str, str] = os.environ) -> Path:
 def parse(path: Path) -> dict[str, Any]:
     """The TOML of the file; ConfigError with one line that quotes nothing of it when there is none to be had."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        content = content_of(path, _MAX_BYTES)
     except FileNotFoundError:
         raise _unusable(path, "there is no such file; lumi-box init writes one") from None
     except (OSError, ValueError) as exc:
-        raise _unusable(path, f"cannot be read ({getattr(exc, 'strerror', 'the path is not possible')})") from None
+        raise _unusable(
+            path, f"cannot be read ({getattr(exc, 'strerror', None) or 'the path is not possible'})"
+        ) from None
     if len(content) > _MAX_BYTES:
         raise _unusable(path, "is larger than 1 MB; expected a config file")
     try:
@@ -71,17 +73,17 @@ def parse(path: Path) -> dict[str, Any]:
         raise _unusable(path, f"is not valid TOML{f' at {place[1]}' if place else ''}") from None
 
 
+def content_of(path: Path, most: int) -> bytes:
+    """One byte more than `most` at the most. Of a pipe or a device nobody knows whether it ever ends: an OSError."""
+    if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+        raise OSError(errno.EINVAL, "It is not a regular file")
+    with path.open("rb") as file:
+        return file.read(most + 1)
+
+
 def _unusable(path: Path, text: str) -> ConfigError:
     shown = "".join(letter if letter.isprintable() else "?" for letter in os.fspath(path))
     return ConfigError([f"{shown}: {text}"])
-
-
-def loose_mode(path: Path) -> str | None:
-    """A warning when others on this machine may read or change the file."""
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if os.name == "nt" or not mode & 0o066:
-        return None
-    return f"{path}: mode {mode:04o} lets other users of this machine at its secrets; run: chmod 600 {path}"
 
 
 def initial_text(demo: bool, secret: str) -> str:

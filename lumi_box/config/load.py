@@ -29,7 +29,7 @@ def load(path: Path) -> Config:
     problems += [problem for problem in found if not _follows(problem, problems, raw)]
     # A slip in the mode is not a reason to complain about what the meant mode allows.
     development = str(raw.get("mode", "")).strip().lower().startswith("dev")
-    for problem in cross_faults(values, development=development):
+    for problem in cross_faults(values, path.parent, development=development):
         if not _follows(problem, problems, raw) and not _told(problem, problems, values):
             problems.append(problem)
     if problems:

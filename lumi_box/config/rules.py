@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from lumi_box.config.errors import KeyPath, Problem, dotted
@@ -36,10 +39,10 @@ _NEEDS: tuple[tuple[KeyPath, str, tuple[KeyPath, ...]], ...] = (
 _DEV = 'mode = "development"'
 
 
-def cross_faults(values: dict[str, Any], *, development: bool) -> Iterator[Problem]:
+def cross_faults(values: dict[str, Any], folder: Path, *, development: bool) -> Iterator[Problem]:
     """Problems between keys that are each sound; at most one a key."""
     told: set[KeyPath] = set()
-    for path, text in [*_needed(values), *([] if development else _production(values))]:
+    for path, text in [*_needed(values), *_in_the_store(values, folder), *([] if development else _production(values))]:
         if path not in told:
             told.add(path)
             yield path, text
@@ -60,10 +63,24 @@ def _needed(values: dict[str, Any]) -> Iterator[Problem]:
         for path in paths:
             if lookup(values, path) is None:
                 yield path, f'is required with {dotted(when)} = "{value}"; {declared()[path].rule.hint}'
+    if lookup(values, ("sentry", "dsn")) is not None and find_spec("sentry_sdk") is None:
+        yield ("sentry", "dsn"), "needs sentry-sdk, which is not installed; run: pip install 'lumi-box[sentry]'"
     accounts = values.get("accounts", {})
     if "smtp_url" in accounts and "mail_from" not in accounts:
         path = ("accounts", "mail_from")
         yield path, f"is required with accounts.smtp_url; {declared()[path].rule.hint}"
+
+
+def _in_the_store(values: dict[str, Any], folder: Path) -> Iterator[Problem]:
+    """What no row knows is removed from the store's folder."""
+    store, backups = lookup(values, ("storage", "disk", "path")), lookup(values, ("backup", "directory"))
+    if lookup(values, ("storage", "kind")) != "disk":
+        return
+    url = lookup(values, ("database", "url")) or ""
+    rows = url.removeprefix("sqlite:///") if url.startswith("sqlite:") else None
+    for path, place in ((("database", "url"), rows), (("backup", "directory"), backups)):
+        if store and place and Path(os.path.normpath(folder / place)).is_relative_to(os.path.normpath(folder / store)):
+            yield path, "lies in storage.disk.path, where the sweep would remove it; expected another folder"
 
 
 def _production(values: dict[str, Any]) -> Iterator[Problem]:

@@ -187,6 +187,22 @@ class GalleryConfig:
 class ScheduleConfig:
     sweep: str = setting(kinds.cron(), "0 3 * * *")
     health: str = setting(kinds.cron(), "*/5 * * * *")
+    backup: str = setting(kinds.cron(), "30 2 * * *")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupConfig:
+    directory: Path | None = setting(kinds.path("the folder for backups, such as /mnt/backups/lumi"), None)
+    keep: int = setting(kinds.whole(1, 10_000), 7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertsConfig:
+    urls: tuple[str, ...] = setting(
+        kinds.Listing(kinds.alert_url(), 'a list of addresses such as ["mailto://user:password@example.com"]'),
+        (),
+        secret=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +240,7 @@ class PrinterConfig:
 class SlicerConfig:
     kind: str = setting(kinds.choice("none", "command", "service"), "none")
     command: str | None = setting(kinds.text("a PrusaSlicer-compatible program, such as prusa-slicer"), None)
-    profile: str | None = setting(kinds.text("the slicer's settings: a file, or the name of a profile"), None)
+    profile: str | None = setting(kinds.text("a file of the slicer's settings, such as pla.ini"), None)
     url: str | None = setting(kinds.url("the http or https URL of the slicer service"), None)
 
 
@@ -252,6 +268,8 @@ class Config:
     limits: LimitsConfig = section(LimitsConfig)
     gallery: GalleryConfig = section(GalleryConfig)
     schedule: ScheduleConfig = section(ScheduleConfig)
+    alerts: AlertsConfig = section(AlertsConfig)
+    backup: BackupConfig = section(BackupConfig)
     sweep: SweepConfig = section(SweepConfig)
     logging: LoggingConfig = section(LoggingConfig)
     metrics: MetricsConfig = section(MetricsConfig)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from lumi_box.config.errors import KeyPath, Problem
-from lumi_box.config.fields import noun
+from lumi_box.config.fields import Listing, noun
+from lumi_box.config.file import content_of
 from lumi_box.config.schema import Config
 from lumi_box.config.tree import declared
 
@@ -43,7 +45,8 @@ def read_files(raw: dict[str, Any], folder: Path) -> Iterator[Problem]:
             yield as_file(path), f"is given together with {path[-1]}; keep one of the two"
             continue
         try:
-            table[path[-1]] = _content(named, folder)
+            text = _content(named, folder)
+            table[path[-1]] = _lines(text) if isinstance(declared()[path].rule, Listing) else text
         except (OSError, ValueError) as exc:
             yield as_file(path), f"{_reason(exc)}; expected the path of a file that holds the secret"
 
@@ -51,8 +54,7 @@ def read_files(raw: dict[str, Any], folder: Path) -> Iterator[Problem]:
 def _content(named: Any, folder: Path) -> str:
     if not isinstance(named, str) or not named.strip():
         raise ValueError("is empty" if isinstance(named, str) else f"is {noun(named)}")
-    with (folder / named).open("rb") as file:
-        content = file.read(_MAX_BYTES + 1)
+    content = content_of(folder / named, _MAX_BYTES)
     if len(content) > _MAX_BYTES:
         raise ValueError("names a file that is too large")
     try:
@@ -62,6 +64,10 @@ def _content(named: Any, folder: Path) -> str:
     if not text.strip():
         raise ValueError("names an empty file")
     return text
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _reason(exc: OSError | ValueError) -> str:
@@ -77,6 +83,28 @@ def masked(config: Config) -> dict[str, Any]:
     return shown
 
 
+def values(config: Config) -> Iterator[str]:
+    """Every secret that the configuration holds, also as a part of a URL; none of them belongs in a log."""
+    for path in (key.path for key in declared().values() if key.secret):
+        found: Any = config
+        for part in path:
+            found = getattr(found, part)
+        for value in found if isinstance(found, tuple) else (found,):
+            if value and path not in _URLS:
+                yield value
+            if value and not value.startswith("sqlite:"):
+                yield from _keys_of(value, whole=path not in _URLS)
+
+
+def _keys_of(url: str, *, whole: bool) -> Iterator[str]:
+    """The password of a URL, as it is written and as it is meant; of a DSN, whose user is a key, that too."""
+    login, _, _ = url.partition("://")[2].rpartition("@")
+    user, _, password = login.partition(":")
+    for secret in (password, user if whole else ""):
+        if secret:
+            yield from {secret, unquote(secret)}
+
+
 def _plain(table: Any, at: KeyPath) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for column in fields(table):
@@ -90,7 +118,8 @@ def _plain(table: Any, at: KeyPath) -> dict[str, Any]:
 
 def _value(path: KeyPath, value: Any) -> Any:
     if declared()[path].secret:
-        return _without_password(value) if path in _URLS else MASK
+        shown = _without_password(value) if path in _URLS else MASK
+        return [MASK for _ in value] if isinstance(value, tuple) else shown
     if isinstance(value, Path):
         return os.fspath(value)
     return list(value) if isinstance(value, tuple) else value

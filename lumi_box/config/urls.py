@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,20 @@ def smtp_fault(url: str) -> str | None:
     if parts is None or parts.scheme not in ("smtp", "smtps"):
         return "is not an smtp or smtps URL with a host"
     return "has a path or a query" if parts.path not in ("", "/") or "?" in url or "#" in url else None
+
+
+def alert_fault(url: str) -> str | None:
+    """Judged by the library that will use it: the moment it is needed is too late to learn of a slip."""
+    logging.getLogger("apprise").disabled = True  # it would log what it cannot read, and that may be a secret
+    try:
+        from apprise import Apprise  # 25 MB that only those need who want alerts
+    except ImportError:
+        return "cannot be judged: the library apprise is not installed"
+    try:
+        known = Apprise.instantiate(url) is not None
+    except Exception:  # of whichever of its many services
+        known = False
+    return None if known else "is not an address that alerts can be sent to"
 
 
 def dsn_fault(url: str) -> str | None:

@@ -11,11 +11,12 @@ from lumi_box.box import Box
 from lumi_box.errors import Conflict
 from lumi_box.flow import quota, spend, write_variants
 from lumi_box.flow.request_state import IMAGE_GENERATION, IMAGE_PENDING
-from lumi_box.jobs import fairness, lifecycle
+from lumi_box.jobs import lifecycle
 from lumi_box.tables.account import User
 from lumi_box.tables.base import retried, transaction
 from lumi_box.tables.dialect import lock
 from lumi_box.tables.generation import IMAGES_PER_REQUEST, GenerationRequest, Image, Submission
+from lumi_box.tables.prepared import insert_all
 
 
 @retried
@@ -41,7 +42,7 @@ def accept_prompt(
                 return earlier
         quota.use(box, user_id)
         spend.require_room_for_images(box)
-        request = GenerationRequest.create(
+        request = GenerationRequest(
             user=user_id,
             prompt=prompt,
             optimize_prompt=optimize,
@@ -49,9 +50,8 @@ def accept_prompt(
             status=IMAGE_PENDING,
             phase=IMAGE_GENERATION,
         )
-        turn = fairness.next_turn("image", user_id)
-        for position in range(IMAGES_PER_REQUEST):
-            _order_image(box, request, position, variants[position] if variants else prompt, turn + position)
+        insert_all([request])
+        _order_images(box, request, variants or [prompt] * IMAGES_PER_REQUEST)
         if idempotency_key is not None:
             Submission.create(user=user_id, key=idempotency_key, body_hash=body_hash, request=request)
         events.record(request.id, "task:updated", status=request.status, phase=request.phase)
@@ -65,10 +65,12 @@ def _variants_state(box: Box, own: Sequence[str] | None, optimize: bool) -> str:
     return write_variants.WANTED if wanted else write_variants.AS_IS
 
 
-def _order_image(box: Box, request: GenerationRequest, position: int, variant: str, turn: int) -> None:
-    image = Image.create(request=request, position=position, prompt=variant)
-    job = lifecycle.create(box, "image", image.id, request.id, request.user_id, turn=turn)
-    Image.update(job_id=job.id).where(Image.id == image.id).execute()
+def _order_images(box: Box, request: GenerationRequest, variants: Sequence[str]) -> None:
+    images = [Image(request=request, position=position, prompt=text) for position, text in enumerate(variants)]
+    jobs = lifecycle.create_all(box, "image", [image.id for image in images], request.id, request.user_id)
+    for image, job in zip(images, jobs, strict=True):
+        image.job_id = job.id
+    insert_all(images)
 
 
 def _earlier(user_id: str, key: str, body_hash: str) -> GenerationRequest | None:

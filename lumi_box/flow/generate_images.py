@@ -51,7 +51,8 @@ def failed(job: Job, failure: Failure) -> None:
         errorMessage=failure.message,
         willRetry=failure.will_retry,
     )
-    request_state.refresh(image.request_id)
+    goes_on = failure.will_retry or failure.outcome == request_state.WITH_ALL  # what ended then is told once, by cancel
+    request_state.refresh(image.request_id, ended=None if goes_on else request_state.IMAGE)
 
 
 def _order(image_id: str) -> ImageOrder:
@@ -98,7 +99,7 @@ def _keep(box: Box, job: Job, image: Image, picture: Picture) -> None:
         events.record(
             image.request_id, "image:completed", imageId=image.id, index=image.position, files={"imageUrl": key}
         )
-        request_state.refresh(image.request_id)
+        request_state.refresh(image.request_id, ended=request_state.IMAGE)
     logger.info("image completed position=%d attempt=%d", image.position, job.attempt)
 
 

@@ -6,7 +6,7 @@ from lumi_box import events
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.errors import Conflict, marked
-from lumi_box.flow import request_state, spend
+from lumi_box.flow import quota, request_state, spend
 from lumi_box.flow.handlers import HANDLERS
 from lumi_box.flow.request_state import CANCELLED, ENDED, FAILED, PENDING
 from lumi_box.jobs import lifecycle
@@ -15,6 +15,8 @@ from lumi_box.tables.base import retried
 from lumi_box.tables.dialect import changing
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
 from lumi_box.tables.job import Attempt, Job
+from lumi_box.webhooks import outbox
+from lumi_box.webhooks.names import TASK_CANCELLED
 
 STOPPED = marked("Cancelled.")
 TABLES: dict[str, type[Image] | type[GeneratedModel]] = {"image": Image, "model3d": GeneratedModel}
@@ -25,12 +27,13 @@ def cancel(box: Box, request: GenerationRequest) -> None:
     """Stop what waits and disown what runs. What is finished stays, and can still be picked or tried again."""
     with changing(request.id):
         jobs = list(Job.select().where(Job.request_id == request.id, Job.status.in_(lifecycle.ACTIVE)))
-        if not sum(_stop(box, job) for job in jobs):
+        if not sum(_stop(box, job, request_state.WITH_ALL) for job in jobs):
             raise Conflict("Nothing of this request is waiting or running.")
         current = GenerationRequest.get_by_id(request.id)
         now = now_ms()
         GenerationRequest.update(status=CANCELLED, updated_at=now).where(GenerationRequest.id == request.id).execute()
         events.record(request.id, "task:updated", status=CANCELLED, phase=current.phase)
+        outbox.record(TASK_CANCELLED, current.user_id, request.id)
 
 
 @retried
@@ -48,7 +51,7 @@ def retry(box: Box, request: GenerationRequest) -> None:
 def cancel_job(box: Box, job: Job) -> None:
     """Stop one job, as an operator does; Conflict when it has ended."""
     with changing(job.request_id):
-        if not _stop(box, job):
+        if not _stop(box, job, request_state.BY_ITSELF):
             raise Conflict(f"Job {job.id} has ended: {job.status}.")
 
 
@@ -111,6 +114,7 @@ def redo(box: Box, request: GenerationRequest, position: int) -> None:
         image = Image.get(Image.request == request, Image.position == position)
         if image.status not in ENDED:
             raise Conflict(f"Image {position} is being painted already.")
+        quota.use_repaint(box, request.user_id)
         spend.require_room(box, "image")
         job = lifecycle.create(box, "image", image.id, request.id, request.user_id)
         Image.update(status=PENDING, seed=image.seed + 1, job_id=job.id, error_message=None, failed_at=None).where(
@@ -137,8 +141,8 @@ def _failed_of(request: GenerationRequest) -> list[GeneratedModel] | list[Image]
     return modelled or list(Image.select().where(Image.request == request, Image.status == FAILED))
 
 
-def _stop(box: Box, job: Job) -> bool:
+def _stop(box: Box, job: Job, outcome: str) -> bool:
     if not lifecycle.cancel(box, job):
         return False
-    HANDLERS[job.kind].failed(job, lifecycle.Failure(STOPPED, None, "cancelled"))
+    HANDLERS[job.kind].failed(job, lifecycle.Failure(STOPPED, None, outcome))
     return True

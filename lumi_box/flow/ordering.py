@@ -8,15 +8,18 @@ from typing import Any
 
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
+from lumi_box.errors import AnswerLost
 from lumi_box.flow import spend
 from lumi_box.jobs import lifecycle
 from lumi_box.jobs.lifecycle import LostLease
+from lumi_box.providers import messages
 from lumi_box.providers.base import ImageProvider, ModelProvider, Pending, Ready, Ticket
-from lumi_box.tables.base import transaction
-from lumi_box.tables.job import Job
+from lumi_box.tables.base import outlasting, retried, transaction
+from lumi_box.tables.job import TICKET_LENGTH, Job
 
 FIRST_SECONDS, USUAL_SECONDS, LATEST_SECONDS = 0.5, 0.8, 5.0
 PATIENCE_SECONDS = 180.0
+LOST = {"image": messages.LOST_PICTURE, "model3d": messages.LOST_MODEL}
 POLLS_PER_SECOND = 20  # of a kind: what vendors allow an account, and little work for a machine
 
 
@@ -33,10 +36,20 @@ def answer(box: Box, job: Job, provider: ImageProvider | ModelProvider, order: C
     if provider.metered:
         spend.check_cap(box, job.kind)
         lifecycle.begin_submit(job, provider.name)
-    found = provider.submit(wanted)
+    return _keep(box, job, provider, provider.submit(wanted))
+
+
+@outlasting
+@retried
+def _keep(box: Box, job: Job, provider: ImageProvider | ModelProvider, found: Ticket | Ready) -> Ready | None:
+    """The order was accepted, whoever has the job now: it is booked, and its ticket is not forgotten."""
+    if isinstance(found, Ticket) and len(found.id) > TICKET_LENGTH:
+        raise AnswerLost(LOST[job.kind], code="ticket_too_long", vendor_text=f"a ticket of {len(found.id)} characters")
     try:
         with transaction():
             if provider.metered:
+                if lifecycle.knows_order(job):  # an earlier run of this had committed when the database went
+                    return None if isinstance(found, Ticket) else found
                 spend.book(box, job, provider.name)
             return _sleep_unless_ready(box, job, found)
     except LostLease:
@@ -45,7 +58,6 @@ def answer(box: Box, job: Job, provider: ImageProvider | ModelProvider, order: C
 
 
 def _keep_late(box: Box, job: Job, provider: ImageProvider | ModelProvider, found: Ticket | Ready) -> None:
-    """The order was accepted, whoever has the job now: it is booked, and its ticket is not forgotten."""
     with transaction():
         if provider.metered:
             spend.book(box, job, provider.name)

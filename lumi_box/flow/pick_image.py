@@ -8,6 +8,7 @@ from lumi_box.errors import Conflict
 from lumi_box.flow import request_state, spend
 from lumi_box.flow.request_state import DONE, FAILED, PENDING
 from lumi_box.jobs import lifecycle
+from lumi_box.listing import PUBLIC
 from lumi_box.tables.base import new_id, retried
 from lumi_box.tables.dialect import changing
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
@@ -24,7 +25,7 @@ def pick_image(box: Box, request: GenerationRequest, position: int) -> Generated
             raise Conflict(f"Image {position} is not finished yet.")
         current = GenerationRequest.get_by_id(request.id)
         spend.require_room(box, "model3d")
-        model = _model_for(current, image)
+        model = _model_for(box, current, image)
         job = lifecycle.create(box, "model3d", model.id, request.id, current.user_id)
         GeneratedModel.update(job_id=job.id).where(GeneratedModel.id == model.id).execute()
         GenerationRequest.update(selected_position=position, error_message=None, updated_at=now_ms()).where(
@@ -35,11 +36,19 @@ def pick_image(box: Box, request: GenerationRequest, position: int) -> Generated
     return picked
 
 
-def _model_for(request: GenerationRequest, image: Image) -> GeneratedModel:
+def _model_for(box: Box, request: GenerationRequest, image: Image) -> GeneratedModel:
     """A new row; or, after a failure, the failed one set to work again on the image picked now."""
     model = GeneratedModel.get_or_none(GeneratedModel.request == request)
     if model is None:
-        return GeneratedModel.create(id=new_id(), user=request.user_id, request=request, image=image, name=_name(image))
+        public = box.config.gallery.default_visibility == PUBLIC  # but not before there is something to see
+        return GeneratedModel.create(
+            id=new_id(),
+            user=request.user_id,
+            request=request,
+            image=image,
+            name=_name(image),
+            publish_when_done=public,
+        )
     if model.status != FAILED:
         raise Conflict("This request has a model already.")
     now = now_ms()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lumi_box import events
+from lumi_box import events, listing
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.flow import leftovers, ordering, request_state
@@ -15,6 +16,7 @@ from lumi_box.flow.request_state import DONE, FAILED, GENERATING
 from lumi_box.jobs import alerts, lifecycle
 from lumi_box.jobs.lifecycle import Failure
 from lumi_box.providers.base import ModelOrder, Picture, Ready
+from lumi_box.shapes import ADDRESSES
 from lumi_box.storage import keys, ledger
 from lumi_box.storage.base import SOURCE
 from lumi_box.tables.dialect import changing
@@ -25,14 +27,6 @@ if TYPE_CHECKING:
     from lumi_box.meshes.export import ModelFiles
 
 SUBMITTED, FETCHED = 10, 60  # percent: what a maker sees move where the vendor tells nothing
-
-ADDRESSES = {  # what an event or an answer calls the address of a file -> the column of its key
-    "modelUrl": "obj_key",
-    "mtlUrl": "mtl_key",
-    "textureUrl": "texture_key",
-    "glbUrl": "glb_key",
-    "previewImageUrl": "preview_key",
-}
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +56,7 @@ def failed(job: Job, failure: Failure) -> None:
         errorMessage=failure.message,
         willRetry=failure.will_retry,
     )
-    request_state.refresh(model.request_id)
+    request_state.refresh(model.request_id, ended=None if failure.will_retry else request_state.MODEL)
 
 
 def _begin(model: GeneratedModel, job: Job) -> None:
@@ -122,6 +116,7 @@ def _keep(box: Box, job: Job, model: GeneratedModel, files: ModelFiles) -> None:
         "vertex_count": facts.vertex_count,
         "size_mm": list(facts.size_mm),
         "volume_cm3": facts.volume_cm3,
+        "print_facts": asdict(files.print_facts),
     }
     now = now_ms()
     with leftovers.doomed_unless_kept(job, [each.key for each in kept]), changing(model.request_id):
@@ -131,10 +126,11 @@ def _keep(box: Box, job: Job, model: GeneratedModel, files: ModelFiles) -> None:
         GeneratedModel.update(
             **columns, status=DONE, progress=100, error_message=None, completed_at=now, updated_at=now
         ).where(GeneratedModel.id == model.id).execute()
+        listing.publish_if_wanted(model.id)
         addresses = {address: columns[column] for address, column in ADDRESSES.items()}
         events.record(model.request_id, "model:completed", modelId=model.id, format="OBJ", files=addresses)
-        request_state.refresh(model.request_id)
-    logger.info("model completed faces=%d watertight=%s", facts.face_count, facts.watertight)
+        request_state.refresh(model.request_id, ended=request_state.MODEL)
+    logger.info("model completed faces=%d watertight=%s", facts.face_count, files.print_facts.watertight)
 
 
 def _columns(files: ModelFiles) -> dict[str, Path]:

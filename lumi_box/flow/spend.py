@@ -7,6 +7,7 @@ from peewee import fn
 from lumi_box.box import Box
 from lumi_box.clock import iso, now_ms
 from lumi_box.errors import Refused, TooMany, marked
+from lumi_box.metrics import tally
 from lumi_box.tables.generation import IMAGES_PER_REQUEST
 from lumi_box.tables.job import Job
 from lumi_box.tables.spend import Purchase
@@ -25,6 +26,7 @@ def price(box: Box, kind: str) -> int:
 
 def book(box: Box, job: Job, provider: str) -> None:
     """In the transaction that stores the accepted order."""
+    tally.bought(provider, box.config.spend.currency, price(box, job.kind))
     Purchase.create(
         month=this_month(),
         user_id=job.user_id,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from lumi_box import listing
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.errors import Conflict
-from lumi_box.gallery import changes, interact, publish
+from lumi_box.gallery import interact, publish
 from lumi_box.storage import ledger
 from lumi_box.tables.account import AccessToken, User
 from lumi_box.tables.base import transaction
@@ -33,4 +34,4 @@ def close_account(box: Box, user: User) -> None:
             GeneratedModel.update({counter: counter - 1}).where(GeneratedModel.id == mark.model_id).execute()
         ledger.doom_user(user.id)
         User.delete().where(User.id == user.id).execute()
-        changes.note()
+        listing.note()

@@ -14,16 +14,6 @@ from lumi_box.tables.gallery import SearchText
 TRIGRAM = 3
 
 
-def put(model_id: str, name: str, prompt: str) -> None:
-    """In the transaction that publishes or renames."""
-    drop(model_id)
-    SearchText.create(model=model_id, name=name, prompt=prompt)
-
-
-def drop(model_id: str) -> None:
-    SearchText.delete().where(SearchText.model == model_id).execute()
-
-
 def matching(text: str) -> Any:
     """A subquery: the ids of the models that hold every word of the text, be it inside another word.
 

@@ -15,20 +15,25 @@ from lumi_box.clock import now_ms
 from lumi_box.jobs.statuses import ACTIVE, PENDING, RUNNING, WAITING
 from lumi_box.tables.base import database
 from lumi_box.tables.job import Job
+from lumi_box.tables.prepared import Prepared
 
 
 def next_turn(kind: str, user_id: str) -> int:
     """The turn of a job that the user wants now."""
+    ((running_turn, head_turn, *own_turns),) = _looks(kind, user_id)
+    line = max(running_turn or 0, (head_turn or 1) - 1)
+    return max(line, *(turn or 0 for turn in own_turns)) + 1
+
+
+@Prepared
+def _looks(kind: Any, user_id: Any) -> Any:
     of_kind = Job.kind == kind
     reached = Job.select(fn.MAX(Job.turn)).where(of_kind, Job.status == RUNNING)
     head = Job.select(fn.MIN(Job.turn)).where(of_kind, Job.status == PENDING)
     own = [
         Job.select(fn.MAX(Job.turn)).where(Job.user_id == user_id, of_kind, Job.status == status) for status in ACTIVE
     ]
-    looks: Any = Select(columns=[reached, head, *own]).bind(database).tuples()
-    (running_turn, head_turn, *own_turns) = next(iter(looks))
-    line = max(running_turn or 0, (head_turn or 1) - 1)
-    return max(line, *(turn or 0 for turn in own_turns)) + 1
+    return Select(columns=[reached, head, *own]).bind(database)
 
 
 def next_in_line(kind: str) -> Job | None:

@@ -17,10 +17,11 @@ from typing import Any
 
 from peewee import PeeweeException, fn
 
+from lumi_box import logs
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.errors import AnswerLost, Busy, Conflict, LumiError, Refused, Unavailable, UpstreamError, marked
-from lumi_box.jobs import fairness, retry, tickets
+from lumi_box.jobs import endings, fairness, retry, tickets
 from lumi_box.jobs.statuses import (
     ACTIVE,
     CANCELLED,
@@ -34,10 +35,11 @@ from lumi_box.jobs.statuses import (
     TIMEOUT,
     WAITING,
 )
-from lumi_box.tables.base import new_id, retried, transaction
+from lumi_box.tables.base import is_lost, new_id, passes, retried, transaction
 from lumi_box.tables.dialect import lock
 from lumi_box.tables.generation import GenerationRequest
 from lumi_box.tables.job import Attempt, Job, JobKind
+from lumi_box.tables.prepared import insert_all
 
 LEASE_MS = 10_000
 MINUTE_MS = 60_000
@@ -45,6 +47,7 @@ FOR_THE_STEP = {"provider", "ticket", "result", "progress"}  # the lease stays: 
 SPARED_DEATHS = 10  # of one job, with everything around it; more than bad luck explains
 INTERRUPTED = marked("The work was interrupted.")
 TOO_LONG = marked("This took longer than allowed.")
+DATABASE_AWAY = "database_away"
 UNFORESEEN = marked("Something went wrong on our side. The operator can see it in the log.")
 
 
@@ -61,7 +64,7 @@ class Died(Unavailable):
 
 
 class Restarted(Died):
-    """It went with the whole process tree (a power cut, a reboot), which no job can be blamed for."""
+    """It went with the whole process tree or the database (a power cut, a reboot): no job can be blamed for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,20 @@ class Failure:
         return self.delay is not None
 
 
-def create(box: Box, kind: str, target_id: str, request_id: str, user_id: str, *, turn: int | None = None) -> Job:
-    """A new job and its wake-up, in the caller's transaction; `turn` where the caller has asked for it already."""
-    turn = fairness.next_turn(kind, user_id) if turn is None else turn
-    job = Job.create(kind=kind, target_id=target_id, request_id=request_id, user_id=user_id, turn=turn)
-    box.enqueue(job.id, 0)
-    return job
+def create(box: Box, kind: str, target_id: str, request_id: str, user_id: str) -> Job:
+    """A new job and its wake-up, in the caller's transaction."""
+    return create_all(box, kind, [target_id], request_id, user_id)[0]
+
+
+def create_all(box: Box, kind: str, target_ids: list[str], request_id: str, user_id: str) -> list[Job]:
+    """Likewise for several, in their order."""
+    known = {"kind": kind, "request_id": request_id, "user_id": user_id, "asked_by": logs.current("request_id")}
+    first = fairness.next_turn(kind, user_id)
+    jobs = [Job(target_id=target_id, turn=first + place, **known) for place, target_id in enumerate(target_ids)]
+    insert_all(jobs)
+    for job in jobs:
+        box.enqueue(job.id, 0)
+    return jobs
 
 
 def claim(box: Box, job_id: str) -> Job | None:
@@ -132,6 +143,11 @@ def begin_submit(job: Job, provider: str) -> None:
         _attempt_of(job, provider=provider, submitting_since=now_ms())
 
 
+def knows_order(job: Job) -> bool:
+    """Whether what came of this attempt's order has been stored."""
+    return bool(Attempt.select().where(_own_attempt(job), Attempt.submitting_since.is_null()).exists())
+
+
 def save_ticket(job: Job, ticket: str) -> None:
     """Before anything else happens to a submitted job: from here on it is resumed, not asked for again."""
     _update(job, ticket=ticket)
@@ -143,7 +159,7 @@ def late_answer(job: Job, ticket: str | None, result: str | None) -> None:
 
     The job takes it over if it waits for another attempt, so that nothing is bought twice; else it is given up.
     """
-    alike = (Attempt.job == job.id) & (Attempt.number == job.attempt) & Attempt.submitting_since.is_null(False)
+    alike = _own_attempt(job) & Attempt.submitting_since.is_null(False)
     Attempt.update(outcome="died").where(alike, Attempt.outcome == "doubtful").execute()
     known: dict[str, object] = {"ticket": ticket, "submitting_since": None}
     Attempt.update(known).where(alike).execute()
@@ -185,21 +201,22 @@ def succeed(box: Box, job: Job) -> None:
     _update(job, status=COMPLETED, progress=100, ended_at=now, lease=None, lease_until=None, result=None)
     _attempt_of(job, ended_at=now, outcome="completed")
     _make_room(box, job.kind)
+    endings.count(box, job, COMPLETED, now)
 
 
 def fail(box: Box, job: Job, error: BaseException) -> Failure:
     """End the attempt; retry or bury the job as the error and the number of attempts say."""
     lock(GenerationRequest, job.request_id)
     outcome = _outcome(job, error)
-    spared = isinstance(error, Restarted) and outcome == "died" and _deaths(job) < SPARED_DEATHS
+    blameless = isinstance(error, Restarted) or passes(error)
+    spared = blameless and outcome == "died" and _deaths(job) < SPARED_DEATHS
     delay = 0.0 if spared else _delay(box, job, error)
     now = now_ms()
     message = str(error) if isinstance(error, LumiError) else UNFORESEEN
-    code = getattr(error, "code", "") or type(error).__name__
-    vendor_text = getattr(error, "vendor_text", "") or message
+    code = DATABASE_AWAY if is_lost(error) else getattr(error, "code", "") or type(error).__name__
     request_id = getattr(error, "request_id", "") or None
     known = {"vendor_request_id": request_id} | ({} if outcome == "doubtful" else {"submitting_since": None})
-    _attempt_of(job, ended_at=now, outcome=outcome, error_code=code, error_text=vendor_text, **known)
+    _attempt_of(job, ended_at=now, outcome=outcome, error_code=code, error_text=endings.words_of(error), **known)
     changes: dict[str, object] = {"error_code": code, "error_message": message, "lease": None, "lease_until": None}
     if getattr(error, "ticket_dead", False):
         changes |= {"ticket": None, "result": None}
@@ -209,8 +226,10 @@ def fail(box: Box, job: Job, error: BaseException) -> Failure:
         dead = TIMEOUT if isinstance(error, Expired) else FAILED
         _update(job, status=dead, ended_at=now, **changes)
         _give_up_ticket(job)
+        endings.count(box, job, dead, now)
     else:
-        _update(job, status=RETRYING, run_after=now + round(delay * 1000), **changes)
+        due = now + round(delay * 1000)
+        _update(job, status=RETRYING, run_after=due, queued_at=due, **changes)
         box.enqueue(job.id, delay)
     _make_room(box, job.kind)
     return Failure(message, delay, outcome)
@@ -220,13 +239,16 @@ def cancel(box: Box, job: Job) -> bool:
     """Stop what waits and disown what runs; False when it had ended already."""
     now = now_ms()
     lock(GenerationRequest, job.request_id)
+    lock(JobKind, job.kind)  # before the job, which whoever holds its kind may be about to begin
     lock(Job, job.id)
     was_running = Job.select().where(Job.id == job.id, Job.status == RUNNING).exists()
     changes = {"status": CANCELLED, "ended_at": now, "lease": None, "lease_until": None}
     if Job.update(changes).where(Job.id == job.id, Job.status.in_(ACTIVE)).execute() != 1:
         return False
     _attempt_of(job, ended_at=now, outcome="cancelled")
-    _give_up_ticket(Job.get_by_id(job.id))  # what a step may have stored since the caller read the row
+    current = Job.get_by_id(job.id)  # what a step may have stored since the caller read the row
+    _give_up_ticket(current)
+    endings.count(box, current, CANCELLED, now)
     if was_running:
         _make_room(box, job.kind)
     return True
@@ -234,8 +256,10 @@ def cancel(box: Box, job: Job) -> bool:
 
 def requeue(box: Box, job: Job) -> None:
     """Give a job that ended badly a new set of attempts; its history stays."""
-    changes = {"status": PENDING, "attempt": 0, "progress": 0, "ended_at": None, "run_after": now_ms()}
+    now, asked_by = now_ms(), logs.current("request_id")
+    changes = {"status": PENDING, "attempt": 0, "progress": 0, "run_after": now, "queued_at": now, "asked_by": asked_by}
     changes |= {"ticket": None, "result": None, "turn": fairness.next_turn(job.kind, job.user_id)}
+    changes |= {"started_at": None, "ended_at": None}
     ended = (*DEAD, CANCELLED)
     if (
         Job.update(**changes, error_code=None, error_message=None)
@@ -325,7 +349,7 @@ def _make_room(box: Box, kind: str) -> None:
 
 def _outcome(job: Job, error: BaseException) -> str:
     """`doubtful` when an order was under way and nobody knows what became of it."""
-    if isinstance(error, AnswerLost | Died | PeeweeException) and _submitting(job):
+    if isinstance(error, AnswerLost | Died | PeeweeException) and _is_submitting(job):
         return "doubtful"
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (Expired, "timeout"),
@@ -333,7 +357,8 @@ def _outcome(job: Job, error: BaseException) -> str:
         (Refused, "refused"),
         (UpstreamError, "unavailable"),
     )
-    return next((name for kind, name in kinds if isinstance(error, kind)), "crashed")
+    otherwise = "died" if passes(error) else "crashed"
+    return next((name for kind, name in kinds if isinstance(error, kind)), otherwise)
 
 
 def is_doubtful() -> Any:
@@ -364,6 +389,11 @@ def _give_up_ticket(job: Job) -> None:
         tickets.give_up(job.kind, job.provider, job.ticket, job.id)
 
 
-def _submitting(job: Job) -> bool:
+def _own_attempt(job: Job) -> Any:
+    """The attempt that this step belongs to, also when others have ended it since, as a condition."""
+    return (Attempt.job == job.id) & (Attempt.started_at == job.attempt_started_at)
+
+
+def _is_submitting(job: Job) -> bool:
     under_way = (Attempt.job == job) & Attempt.ended_at.is_null() & Attempt.submitting_since.is_null(False)
     return bool(Attempt.select().where(under_way).exists())

@@ -6,23 +6,30 @@ from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.jobs import lifecycle
 from lumi_box.jobs.lifecycle import INTERRUPTED, Died, Restarted
+from lumi_box.tables.base import last_away_ms
 from lumi_box.tables.job import Job
 
 BATCH = 500
 
 
 def abandoned() -> list[Job]:
-    """Jobs whose step's process died: the lease ran out."""
+    """Jobs whose step's process died: the lease ran out.
+
+    While the database was away nobody could prolong a lease: those who live shall do so first.
+    """
+    if now_ms() < last_away_ms() + lifecycle.LEASE_MS:
+        return []
     gone = (Job.status == lifecycle.RUNNING) & (Job.lease_until < now_ms())
     return list(Job.select().where(gone).limit(BATCH))
 
 
 def death_of(box: Box, job: Job) -> Died:
-    """How the step's process ended: by itself, or with the process tree before this one.
+    """How the step's process ended: by itself, or with the process tree before this one, or with the database.
 
-    A lease that was given or prolonged since this tree was started lasts longer than one from before.
+    A lease that was given or prolonged since then lasts longer than one from before.
     """
-    before = job.lease_until is not None and job.lease_until <= box.started_at + lifecycle.LEASE_MS
+    upheaval = max(box.started_at, last_away_ms())
+    before = job.lease_until is not None and job.lease_until <= upheaval + lifecycle.LEASE_MS
     return (Restarted if before else Died)(INTERRUPTED, code="restarted" if before else "worker_died")
 
 

@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from lumi_box.meshes.glb import write_glb
-from lumi_box.meshes.measure import ModelFacts, is_watertight, volume
+from lumi_box.meshes.measure import ModelFacts, volume
 from lumi_box.meshes.mesh import TexturedMesh
 from lumi_box.meshes.obj import write_mtl, write_obj
 from lumi_box.meshes.placed import for_print
 from lumi_box.meshes.preview import PLAIN, render_preview
+from lumi_box.meshes.printability import PrintFacts, examine
 from lumi_box.meshes.stl import write_stl
 from lumi_box.meshes.threemf import write_threemf
 
@@ -33,6 +34,7 @@ class ModelFiles:
     threemf: Path
     preview: Path
     facts: ModelFacts
+    print_facts: PrintFacts
 
 
 def export_all(mesh: TexturedMesh, directory: Path, *, name: str, height_mm: float = PRINT_HEIGHT_MM) -> ModelFiles:
@@ -49,6 +51,7 @@ def export_all(mesh: TexturedMesh, directory: Path, *, name: str, height_mm: flo
         path.write_bytes(data)
         return path
 
+    print_facts = examine(for_print(mesh.vertices, height_mm), mesh.faces, mesh.repaired)
     return ModelFiles(
         obj=keep("model.obj", write_obj(mesh, "model.mtl")),
         mtl=keep("model.mtl", write_mtl("texture.png")),
@@ -58,6 +61,7 @@ def export_all(mesh: TexturedMesh, directory: Path, *, name: str, height_mm: flo
         threemf=keep("model.3mf", write_threemf(mesh, name, height_mm, png)),
         preview=keep("preview.webp", preview),
         facts=model_facts(mesh, height_mm),
+        print_facts=print_facts,
     )
 
 
@@ -70,7 +74,6 @@ def model_facts(mesh: TexturedMesh, height_mm: float = PRINT_HEIGHT_MM) -> Model
         vertex_count=len(mesh.vertices),
         size_mm=(x, y, z),
         volume_cm3=volume(vertices, mesh.faces) / 1000.0,
-        watertight=is_watertight(mesh.faces),
     )
 
 

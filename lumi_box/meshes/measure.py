@@ -19,7 +19,6 @@ class ModelFacts:
     vertex_count: int
     size_mm: tuple[float, float, float]
     volume_cm3: float
-    watertight: bool
 
 
 def is_watertight(faces: Faces) -> bool:

@@ -22,3 +22,4 @@ class TexturedMesh:
     uv_faces: NDArray[np.int64]  # (F, 3)
     texture: Image.Image | None  # RGB
     faceted: bool = False  # shaded flat, as a low-poly figure is
+    repaired: tuple[str, ...] = ()  # what had to be put right in what a vendor sent: see read_parts.py

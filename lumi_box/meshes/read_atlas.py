@@ -52,7 +52,7 @@ def baked(parts: Parts) -> TexturedMesh:
         cell.repeats = _repeats(parts, shifts, face_cells == number) if cell.is_texture else 1
     texture = _paint(parts, cells, textured)
     uv, uv_faces = _mapped(parts, cells, face_cells, shifts, texture.size)
-    return TexturedMesh(parts.vertices, parts.faces, uv, uv_faces, texture)
+    return TexturedMesh(parts.vertices, parts.faces, uv, uv_faces, texture, repaired=tuple(parts.repaired))
 
 
 def _cells(parts: Parts) -> tuple[list[_Cell], NDArray[np.int64]]:

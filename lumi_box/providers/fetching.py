@@ -1,31 +1,26 @@
 """Fetch a result file from an address that somebody else chose.
 
-Written on http.client: requests and urllib3 rewrite percent-encodings, which breaks a presigned URL, and look
-up the host again when they connect, which lets it turn into another address after it was checked.
+Written on http.client: requests and urllib3 rewrite percent-encodings, which breaks a presigned URL.
 """
 
 from __future__ import annotations
 
-import functools
 import http.client
 import logging
 import secrets
-import ssl
 import time
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
-
-import requests.utils
 
 from lumi_box import __version__
 from lumi_box.errors import Refused, Unavailable, UpstreamError
-from lumi_box.providers.addresses import Place, check_addresses, check_port, forbidden, parse, printable
-from lumi_box.providers.transport import BLOCK, Deadline, TimedSocket, connect, decoded, resolve
+from lumi_box.providers import pinned
+from lumi_box.providers.addresses import Place, forbidden, parse, printable
+from lumi_box.providers.transport import BLOCK, Deadline, decoded
 
 READ_SECONDS = 15.0
 MAX_REDIRECTS = 3
@@ -78,44 +73,14 @@ def fetch(
     raise Refused(NOT_FETCHED, code="redirects", vendor_text=f"more than {MAX_REDIRECTS} redirects")
 
 
-class _Connection(http.client.HTTPConnection):
-    """Opened already, to the address that was checked."""
-
-    def connect(self) -> None:
-        raise http.client.NotConnected
-
-
-def _connection(place: Place, allowed_hosts: Collection[str], deadline: Deadline) -> _Connection:
-    check_port(place, allowed_hosts)
+def _connection(place: Place, allowed_hosts: Collection[str], deadline: Deadline) -> pinned.Connection:
     try:
-        found = resolve(place.host, place.port, deadline)
-        check_addresses(place, {entry[4][0] for entry in found}, allowed_hosts)
-        opened: Any = connect(found, deadline)
-        if place.scheme == "https":
-            opened = _secured(opened, place.host)
+        return pinned.connection(place, allowed_hosts, deadline)
     except OSError as error:
         raise _failed(place, error) from error
-    connection = _Connection(place.host, place.port)
-    # Only HTTPSConnection knows that 443 goes unsaid; a stray ":443" in Host breaks some signatures.
-    connection.default_port = 443 if place.scheme == "https" else 80
-    connection.sock = TimedSocket(opened, lambda: deadline)
-    return connection
 
 
-def _secured(opened: Any, host: str) -> ssl.SSLSocket:
-    try:
-        return _tls().wrap_socket(opened, server_hostname=host.rstrip("."))
-    except (OSError, ValueError) as error:
-        opened.close()
-        raise OSError(f"TLS: {error}") from error
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=requests.utils.DEFAULT_CA_BUNDLE_PATH)
-
-
-def _ask(connection: _Connection, place: Place) -> http.client.HTTPResponse:
+def _ask(connection: pinned.Connection, place: Place) -> http.client.HTTPResponse:
     try:
         connection.putrequest("GET", place.target, skip_accept_encoding=True)
         connection.putheader("Accept-Encoding", "identity")

@@ -7,6 +7,7 @@ from typing import Any
 
 from lumi_box.config import Config
 from lumi_box.errors import NotConfigured
+from lumi_box.metrics import calls
 from lumi_box.providers.base import ImageProvider, ModelProvider, PromptWriter
 
 # Modules as text: the web process knows the names without loading what paints and models.
@@ -55,7 +56,7 @@ def missing(config: Config) -> list[str]:
 def _build(known: dict[str, str], key: str, name: str, config: Config) -> Any:
     if name not in known:
         raise NotConfigured(_missing(known, key, name))
-    return import_module(known[name]).build(config)
+    return calls.counted(import_module(known[name]).build(config))
 
 
 def _missing(known: dict[str, str], key: str, name: str) -> str:

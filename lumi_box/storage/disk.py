@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from lumi_box.errors import Busy, NotFound, Unavailable
+from lumi_box.owners import hand_over
 from lumi_box.storage import listing
 from lumi_box.storage.base import PAGE, SOURCE, Listed, hashed
 
@@ -131,12 +132,20 @@ class DiskStorage:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch(exist_ok=False)
+                self._hand_over(path)
             except (FileNotFoundError, FileExistsError):  # a folder went with its last file just then
                 if attempt == MKDIR_TRIES - 1:
                     raise
             else:
                 break
         return path
+
+    def _hand_over(self, path: Path) -> None:
+        """The file, and the folders that may have been made for it, to whom the store belongs."""
+        for each in (path, *path.parents):
+            if each == self.root:
+                return
+            hand_over(each, self.root)
 
     def _sync_folders(self, folder: Path) -> None:
         """The name in its folder, the folder's in its own, and so on up to the root: any of them may be new."""

@@ -12,6 +12,7 @@ MEDIA_TYPES = {
     ".glb": "model/gltf-binary",
     ".stl": "model/stl",
     ".3mf": "model/3mf",
+    ".gcode": "text/x.gcode",
 }
 
 

@@ -5,7 +5,8 @@
 
 `keep` writes the row, then the bytes; `promote`, in the transaction that makes a row refer to them, says that they
 are wanted. Nothing is ever removed but under a row that is `removing`, and `keep` writes to no key whose row is that:
-so an object that somebody has just written cannot be the one that the janitor is about to remove.
+so an object that somebody has just written cannot be the one that the janitor is about to remove. While a backup
+copies (storage/hold.py), doomed rows are neither claimed nor written to: it may have found them stored.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peewee import fn
+
 from lumi_box.clock import now_ms
 from lumi_box.errors import Busy, Conflict, Unavailable
-from lumi_box.storage import keys
+from lumi_box.storage import hold, keys
 from lumi_box.storage.base import SOURCE, Listed, Storage
 from lumi_box.tables.base import transaction
 from lumi_box.tables.stored_object import StoredObject
@@ -182,15 +185,16 @@ def _announce(kept: Kept, owner: Owner) -> bool:
         "changed_at": now_ms(),
     }
     same = StoredObject.key == kept.key
+    free = (StoredObject.state == PENDING) | (StoredObject.state == DOOMED) & ~fn.EXISTS(hold.standing())
     with transaction():
-        if StoredObject.update(row).where(same, StoredObject.state.in_((PENDING, DOOMED))).execute() == 1:
+        if StoredObject.update(row).where(same, free).execute() == 1:
             return True
         if StoredObject.insert(key=kept.key, **row).on_conflict_ignore().as_rowcount().execute() == 1:
             return True
         found = StoredObject.get(same)
     if found.state == STORED and found.sha256 == kept.sha256:
         return False
-    if found.state == REMOVING:
+    if found.state in (DOOMED, REMOVING):
         text = "An older file of this name is just being removed."
         raise Busy(text, code="being_removed", source=SOURCE, retry_after=LOOK_AGAIN_SECONDS)
     raise Conflict("Another file of this name is kept already.")
@@ -225,7 +229,9 @@ def _overtaken(key: str) -> Unavailable:
 
 
 def _claim_doomed() -> list[str]:
-    """A batch of doomed rows, now `removing` and this janitor's; none when another has taken one of them just now."""
+    """A batch of doomed rows, now `removing` and this janitor's; none when another has just taken one, or a backup
+    copies.
+    """
     now = now_ms()
     left_over = (StoredObject.state == REMOVING) & (StoredObject.changed_at < now - STALE_REMOVING_MS)
     wanted = (StoredObject.state == DOOMED) | left_over
@@ -233,7 +239,8 @@ def _claim_doomed() -> list[str]:
         query = StoredObject.select(StoredObject.key).where(wanted).order_by(StoredObject.changed_at).limit(BATCH)
         rows: Any = query.tuples()
         claimed: list[str] = [key for (key,) in rows]
-        if _move(StoredObject.key.in_(claimed) & wanted, REMOVING) == len(claimed):
+        mine = _move(StoredObject.key.in_(claimed) & wanted, REMOVING) == len(claimed)
+        if mine and not hold.standing().exists():  # asked last: who holds later than this finds them marked
             return claimed
         held.rollback()
     return []

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from lumi_box.storage.base import Listed
 
+# Folders at the root that are not the store's: what a restore has put aside, or has not put in place yet.
+ASIDE = (".before-", ".restoring-")
+
 logger = logging.getLogger(__name__)
 
 
@@ -22,6 +25,8 @@ def _below(folder: str, prefix: bytes, after: bytes) -> Iterator[Listed]:
     for name, is_folder in _entries(folder):
         key = prefix + os.fsencode(name)
         if is_folder:
+            if not prefix and name.startswith(ASIDE):
+                continue
             if key + b"/" > after or after.startswith(key + b"/"):
                 yield from _below(f"{folder}/{name}", key + b"/", after)
         elif key > after and (found := _listed(f"{folder}/{name}", key)) is not None:

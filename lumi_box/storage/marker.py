@@ -73,11 +73,21 @@ def settle(storage: Storage, *, development: bool) -> Found:
 def write(storage: Storage) -> None:
     """Mark the store as this installation's, whatever it was before."""
     Setting.insert(name=INSTALLATION, value=new_id()).on_conflict_ignore().execute()
+    put(storage, installation())
+    Setting.insert(name=MARKED, value="yes").on_conflict_ignore().execute()
+
+
+def put(storage: Storage, name: str | None) -> None:
+    """The marker alone, without a word in the database."""
     with tempfile.TemporaryDirectory(prefix="lumi-marker-") as folder:
         path = Path(folder, "marker")
-        path.write_text(json.dumps({"installation": installation()}) + "\n", encoding="utf-8")
+        path.write_text(text(name), encoding="utf-8")
         storage.put(KEY, path)
-    Setting.insert(name=MARKED, value="yes").on_conflict_ignore().execute()
+
+
+def text(name: str | None) -> str:
+    """What the marker of an installation says."""
+    return json.dumps({"installation": name}) + "\n"
 
 
 def installation() -> str | None:

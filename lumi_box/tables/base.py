@@ -27,6 +27,7 @@ database: Any = DatabaseProxy()
 ID_LENGTH = 36
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.05, 2.0
 RETRIES = 5
+OUTAGE_SECONDS = 300.0  # of the server that are waited out with an answer in hand which has been paid for
 UNDONE = (1205, 1213)  # lock wait timeout, deadlock
 HOPELESS = (1044, 1045, 1049, 1698)  # wrong user or password, no such database: waiting mends none of these
 
@@ -118,17 +119,34 @@ def release() -> None:
         database.close()
 
 
+def commits() -> int | None:
+    """A number that grows whenever anything was committed; None where there is none to be had."""
+    return database.obj.commits() if isinstance(database.obj, engines.OneWriter) else None
+
+
 def close_all() -> None:
     """Every connection of this process: before it forks, since two processes must not share one, and at its end."""
     if isinstance(database.obj, engines.Pool):
         database.close_all()
-    else:
-        database.close()
+        return
+    database.close()
+    if isinstance(database.obj, engines.OneWriter):
+        database.obj.stop_watching()
 
 
 def transaction() -> Any:
     """All of the block's rows, events and queue messages, or none of them."""
     return database.atomic()
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the server was away, or went."""
+    return engines.is_lost(error)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the server undid a transaction for reasons of its own: no fault of what was being done."""
+    return is_lost(error) or _undone(error)
 
 
 def joined() -> AbstractContextManager[Any]:
@@ -161,6 +179,33 @@ def retried(function: Callable[Given, Result]) -> Callable[Given, Result]:
         return function(*args, **kwargs)
 
     return run
+
+
+def outlasting(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Run it again while the server is away, for OUTAGE_SECONDS at most: what it would write must not be forgotten.
+
+    The server may have gone after it had committed, so that a second run must find that and change nothing.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        until, pause = time.monotonic() + OUTAGE_SECONDS, FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return function(*args, **kwargs)
+            except (OperationalError, InterfaceError) as error:
+                if not is_lost(error) or database.in_transaction() or time.monotonic() > until:
+                    raise
+            logger.info("the database is away, trying again name=%s", function.__qualname__)
+            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311  spread, not secrecy
+            pause = min(pause * 2, LAST_PAUSE_SECONDS)
+
+    return run
+
+
+def last_away_ms() -> int:
+    """When this process last found the server gone; 0 for never, which a file is."""
+    return getattr(database.obj, "lost_at", 0)
 
 
 def _undone(error: BaseException | None) -> bool:

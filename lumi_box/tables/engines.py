@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import functools
 import os
+import sqlite3
 import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pymysql
-from peewee import Database, MySQLDatabase, OperationalError, SqliteDatabase
+from peewee import Database, InterfaceError, MySQLDatabase, OperationalError, PeeweeException, SqliteDatabase
 from playhouse.pool import MaxConnectionsExceeded, PooledMySQLDatabase
 from pymysql.constants import CLIENT
 
+from lumi_box.clock import now_ms
 from lumi_box.errors import NotConfigured
 
 CONNECT_SECONDS = 4
 ANSWER_SECONDS = 60  # of one statement; a server that is silent for longer is taken for gone
-LOCK_SECONDS = 10  # that a statement waits for a row which another transaction holds
+LOCK_SECONDS = 10  # that a statement waits for what another transaction holds: a row, or on SQLite all of it
 POOL_SECONDS = 10  # that a thread waits for a connection when all of them are in use
 STALE_SECONDS = 600  # a connection is not used for longer, so that those which a router has cut are not many
 WATCHERS = 2  # connections beside the pool's size, for the threads that watch the queue and the events
 OLDEST_MARIADB, OLDEST_MYSQL = (10, 6), (8, 0, 1)  # the first with SKIP LOCKED
+
+# The client's and the server's ways to say that the connection, or the server, is gone.
+LOST = (0, 1053, 1077, 1079, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 4031)
 
 SESSION = (
     # A statement sees what has been committed before it: a read that follows a lock sees what the lock waited for,
@@ -30,6 +38,10 @@ SESSION = (
     f"SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {LOCK_SECONDS}, default_storage_engine = InnoDB",
 )
 STRICT = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"  # refuse what does not fit; cut nothing
+
+
+class ConnectionLost(OperationalError):
+    """It went in the middle of a transaction, which the server has undone."""
 
 
 class Link(pymysql.connections.Connection):
@@ -56,10 +68,12 @@ class Session(MySQLDatabase):
         "FLOAT": "DOUBLE PRECISION",
         "TEXT": "MEDIUMTEXT",  # 16 MB; no text of ours comes near that
     }
+    lost_at = 0  # milliseconds: when this process last found the server gone
     operations = MySQLDatabase.operations | {"ILIKE": "COLLATE utf8mb4_general_ci LIKE"}  # our columns compare exactly
 
     def _connect(self) -> Any:
-        connection = Link(database=self.database, autocommit=True, **self.connect_params)
+        with self._noting_losses():
+            connection = Link(database=self.database, autocommit=True, **self.connect_params)
         try:
             with connection.cursor() as cursor:
                 for statement in SESSION:
@@ -78,6 +92,23 @@ class Session(MySQLDatabase):
             self.connection()  # what a statement looks like depends on it
         return super().get_sql_context(**options)
 
+    def execute_sql(self, *args: Any, **options: Any) -> Any:
+        with self._noting_losses():
+            return super().execute_sql(*args, **options)
+
+    @contextmanager
+    def _noting_losses(self) -> Iterator[None]:
+        try:
+            yield
+        except (PeeweeException, pymysql.MySQLError) as error:
+            if is_lost(error):
+                self.lost_at = now_ms()
+            raise
+
+    def commit(self) -> Any:
+        with self._noting_losses():
+            return super().commit()
+
     def is_connection_usable(self) -> bool:
         """Asked without mending: a connection that mends itself would forget the transaction that it was in."""
         if self.is_closed():
@@ -92,7 +123,7 @@ class Session(MySQLDatabase):
         """A lost connection is replaced before the next statement, except inside a transaction, which it has ended."""
         if not self.is_closed() and not self.connection().open:
             if self.in_transaction():
-                raise OperationalError("the connection was lost in the middle of a transaction")
+                raise ConnectionLost("the connection was lost in the middle of a transaction")
             self.close()
         return super().cursor(named_cursor)
 
@@ -114,12 +145,84 @@ class Pool(PooledMySQLDatabase, Session):
             ) from error
 
 
+def is_lost(error: BaseException | None) -> bool:
+    """Whether the server was away, or went. What an undone savepoint makes of it hides the cause: it is looked for."""
+    while error is not None:
+        if isinstance(error, ConnectionLost):
+            return True
+        known = isinstance(error, OperationalError | InterfaceError | pymysql.OperationalError | pymysql.InterfaceError)
+        if known and error.args and error.args[0] in LOST:
+            return True
+        error = error.__context__
+    return False
+
+
+class OneWriter(SqliteDatabase):
+    """The writers of a process wait in line for SQLite's one write lock.
+
+    Left to SQLite, each of them asks again after a while that grows: with fifty at once the unlucky wait for seconds,
+    and nobody writes while all are asleep.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._line, self._own = threading.Lock(), threading.local()
+        self._watching = threading.Lock()
+        self._watch: sqlite3.Connection | None = None
+        self._version, self._commits = None, 0
+
+    def begin(self, lock_type: str | None = None) -> None:
+        if lock_type == "DEFERRED":  # it reads
+            super().begin(lock_type)
+            return
+        if not self._line.acquire(timeout=LOCK_SECONDS):
+            raise OperationalError("database is locked")
+        self._own.turn = True
+        try:
+            super().begin(lock_type)
+        except BaseException:
+            self._leave()
+            raise
+
+    def commit(self) -> None:
+        super().commit()
+        self._leave()  # where that failed a rollback follows
+
+    def rollback(self) -> None:
+        try:
+            super().rollback()
+        finally:
+            self._leave()
+
+    def commits(self) -> int:
+        """A number that grows when anything was committed, by whatever process: some microseconds to ask for."""
+        with self._watching:
+            if self._watch is None:
+                self._watch = sqlite3.connect(self.database, timeout=LOCK_SECONDS, check_same_thread=False)
+            version = self._watch.execute("PRAGMA data_version").fetchone()  # counts what other connections did
+            if version != self._version:
+                self._version = version
+                self._commits += 1
+            return self._commits
+
+    def stop_watching(self) -> None:
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
+
+    def _leave(self) -> None:
+        if getattr(self._own, "turn", False):
+            self._own.turn = False
+            self._line.release()
+
+
 def sqlite(path: Path) -> SqliteDatabase:
     """A connection for each thread that asks: they cost little, and are kept."""
-    return SqliteDatabase(
+    return OneWriter(
         os.fspath(path),
         pragmas={"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 1, "cache_size": -16_000},
-        timeout=15,
+        timeout=LOCK_SECONDS,
         # A transaction that reads first and writes later would fail at once when another wrote in between:
         # taking the write lock at BEGIN makes it wait its turn instead.
         lock_type="IMMEDIATE",

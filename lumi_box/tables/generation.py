@@ -90,7 +90,11 @@ class GeneratedModel(Table):
     vertex_count = IntegerField(null=True)
     size_mm = JSONField(null=True)  # [x, y, z] at the default print height
     volume_cm3 = FloatField(null=True)
+    print_facts = JSONField(null=True)  # meshes/printability.py; None where nobody has looked yet
+    slice_task_id = CharField(36, null=True)  # the latest slicing, and how it stands: tables/slicing.py
+    print_status = CharField(16, null=True)
     visibility = CharField(8, default="PRIVATE")
+    publish_when_done = BooleanField(default=False)  # `gallery.default_visibility`, until its owner says otherwise
     published_at = BigIntegerField(null=True)
     hidden_at = BigIntegerField(null=True)  # an operator took it out of the gallery, whatever its visibility says
     view_count = IntegerField(default=0)

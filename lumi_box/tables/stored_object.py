@@ -24,4 +24,4 @@ class StoredObject(Table):
     changed_at = BigIntegerField(default=now_ms)
 
     class Meta:
-        indexes = ((("state", "changed_at"), False),)
+        indexes = ((("state", "changed_at"), False), (("state", "size"), False))

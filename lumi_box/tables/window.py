@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from peewee import BigIntegerField, CharField, IntegerField
 
 from lumi_box.clock import now_ms
-from lumi_box.tables.base import Table
+from lumi_box.tables.base import Table, on_server
+from lumi_box.tables.dialect import upsert
 
 
 class Window(Table):
@@ -36,6 +39,16 @@ def take(subject: str, length_ms: int, limit: int, want: int = 1) -> bool:
         return True
     Window.insert(subject=subject, started_at=started, used=0).on_conflict_ignore().execute()
     return _counted(current, used=Window.used + want)
+
+
+def hold(subject: str) -> None:
+    """Until our transaction ends, others who hold the subject wait: for what is counted in rows of its own.
+
+    On SQLite every transaction of ours waits for the others as it is.
+    """
+    if on_server():
+        key = hashlib.sha256(subject.encode()).hexdigest()  # a subject may be longer than the column
+        upsert(Window, {"subject": f"hold:{key}"}, {"started_at": now_ms(), "used": 0})
 
 
 def used(subject: str, length_ms: int) -> int:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,15 +11,17 @@ from flask_babel import Babel
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from lumi_box import __version__, logs
+from lumi_box import __version__
 from lumi_box.accounts import local
 from lumi_box.accounts.people import People
 from lumi_box.box import Box
 from lumi_box.events import Follower
 from lumi_box.flow import spend
+from lumi_box.health.kept import KeptFindings
 from lumi_box.shipped import shipped
 from lumi_box.tables.base import database, release
-from lumi_box.web import api, errors, files, gallery_lists, limits, pages, session
+from lumi_box.web import access, api, errors, files, gallery_lists, kept_answers, limits, metrics, pages, session
+from lumi_box.web.below import Below, path_of
 from lumi_box.web.session import known_user, wants_json
 from lumi_box.web.stream_hub import StreamHub
 
@@ -33,8 +32,6 @@ PAGE_POLICY = (
     "connect-src 'self' blob: data:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-
-logger = logging.getLogger("lumi_box.access")
 
 
 def create_app(box: Box) -> Flask:
@@ -47,16 +44,19 @@ def create_app(box: Box) -> Flask:
     follower = Follower(database)
     app.extensions.update(lumi_box=box, lumi_follower=follower, lumi_stream_hub=StreamHub(app, follower))
     app.extensions["lumi_people"] = People(box.config)
+    app.extensions["lumi_findings"] = KeptFindings(box)
     _configure(app, box)
-    app.before_request(_begin)
+    access.install(app)
     limits.install(app, box.config.limits.requests_per_minute)
     session.install(app)
     Babel(app, locale_selector=_language, default_translation_directories=_translations())
     _allow_origins(app, box)
     errors.install(app)
     gallery_lists.install(app)
+    kept_answers.install(app)
     api.register(app)
     app.register_blueprint(files.bp)
+    metrics.install(app, box)
     pages.register(app)
     app.context_processor(lambda: _context(box))
     app.after_request(_finish)
@@ -66,10 +66,11 @@ def create_app(box: Box) -> Flask:
 
 def _configure(app: Flask, box: Box) -> None:
     config = box.config
-    secure = config.public_url.startswith("https://")
+    secure, path = config.public_url.startswith("https://"), path_of(config.public_url)
     app.config.update(
         SECRET_KEY=config.security.cookie_secret,
         PUBLIC_URL=config.public_url,
+        APPLICATION_ROOT=path or "/",  # which cookies keep to
         SESSION_COOKIE_NAME="lumi_session",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -81,6 +82,8 @@ def _configure(app: Flask, box: Box) -> None:
         SEND_FILE_MAX_AGE_DEFAULT=None,  # asked for again each time, and answered 304: an upgrade shows at once
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    if path:
+        app.wsgi_app = Below(app.wsgi_app, path)  # type: ignore[method-assign]
     if proxies := config.server.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
 
@@ -131,11 +134,6 @@ def _context(box: Box) -> dict[str, Any]:
     }
 
 
-def _begin() -> None:
-    g.request_id = secrets.token_hex(8)
-    g.started = time.monotonic()
-
-
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -145,14 +143,4 @@ def _finish(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", policy)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    _log(response)
     return response
-
-
-def _log(response: Response) -> None:
-    """The route's template, not its path: a path may hold a signature."""
-    route = request.url_rule.rule if request.url_rule is not None else "(none)"
-    milliseconds = (time.monotonic() - g.started) * 1000
-    level = logging.DEBUG if route in ("/health", "/static/<path:filename>") else logging.INFO
-    with logs.bind(request_id=g.request_id):
-        logger.log(level, "%s %s %d %.1fms", request.method, route, response.status_code, milliseconds)

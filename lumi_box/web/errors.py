@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, make_response, render_template
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from peewee import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from lumi_box import logs
+from lumi_box import logs, redaction
 from lumi_box.errors import (
     Conflict,
     Invalid,
@@ -99,8 +101,10 @@ def _answer(status: int, code: str, message: str, details: Any = None, cause: Ex
     if status >= 500:
         g.failing = True  # what an error page shows must not need what has just failed
         error_id = secrets.token_hex(8)
-        with logs.bind(error_id=error_id):
-            logger.error("request failed status=%d code=%s", status, code, exc_info=cause)
+        level = logging.WARNING if cause is None else logging.ERROR  # without one it was foreseen: an outage
+        said = () if cause is None else _said()
+        with logs.bind(error_id=error_id), redaction.conceal(*said):
+            logger.log(level, "request failed status=%d code=%s reason=%s", status, code, message, exc_info=cause)
     if wants_json():
         response = jsonify(_body(status, code, message, details, error_id))
     else:
@@ -109,6 +113,16 @@ def _answer(status: int, code: str, message: str, details: Any = None, cause: Ex
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _said() -> Iterator[str]:
+    """Every text that came with the request: a prompt or a password, for all we know."""
+    values: list[Any] = list(request.args.values())
+    with suppress(HTTPException):  # a body that is too large, or that the client has not sent to its end
+        body = request.get_json(silent=True) if request.is_json else None
+        values += (body if isinstance(body, dict) else request.form).values()
+    for value in values:
+        yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
 
 
 def _body(status: int, code: str, message: str, details: Any, error_id: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from lumi_box.gallery import changes
+from lumi_box import listing
 from lumi_box.web import views
 from lumi_box.web.context import box
 
@@ -78,7 +78,7 @@ def install(app: Flask) -> None:
 
 def page(sort: str, limit: int, offset: int, q: str | None = None) -> Listed:
     """One page of the gallery as the API answers it."""
-    generation = changes.generation()
+    generation = listing.generation()
     lists: Lists = current_app.extensions[EXTENSION]
     return lists.get((sort, limit, offset, q or ""), generation, lambda: _made(generation, sort, limit, offset, q))
 

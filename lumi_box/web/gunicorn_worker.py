@@ -4,20 +4,67 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
+import time
+from collections import deque
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from lumi_box.metrics import calls
 from lumi_box.web.stream_hub import Detached
 
 GOODBYE_SECONDS = 2.0
+AT_ONCE = 2  # requests: Python computes one at a time, and threads that contend for that slow each other down
+PATIENCE_SECONDS = 0.01  # a request that takes longer waits for a disk, a server or its client, and is in nobody's way
+RECEIVE_SECONDS = 20.0  # for a whole request, of which the largest is 1 MiB
+TAKE_SECONDS = 30  # a client that takes nothing of its answer for so long is taken for gone
 
 
 class StreamingWorker(ThreadWorker):
-    """Lets the stream hub take connections over, and ends them when it is told to stop."""
+    """Lets the stream hub take connections over, and ends them when it is told to stop.
+
+    Requests begin in their turn, a few at once, and more as soon as one of those takes its time: all threads are there
+    for requests that wait, without all of them contending for the processor when none does. Whoever sends a request
+    too slowly is not listened to any longer, and whoever takes nothing of an answer is cut off, so that nobody keeps
+    a thread by doing nothing.
+    """
 
     stopping = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._line: deque[TConn] = deque()
+        self._begun: dict[TConn, float] = {}  # when; the newest last. Both are the main thread's alone
+
+    def enqueue_req(self, conn: TConn) -> None:
+        self._line.append(conn)
+        self._begin_next()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        super().wait_for_and_dispatch_events(min(timeout, PATIENCE_SECONDS) if self._line else timeout)
+        self._begin_next()
+
+    def _begin_next(self) -> None:
+        while self._line and not self._busy():
+            conn = self._line.popleft()
+            self._begun[conn] = time.monotonic()
+            super().enqueue_req(conn)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """In each turn of the main loop. An answer that is still being sent goes on."""
+        super().murder_keepalived(force)
+        late = time.monotonic() - RECEIVE_SECONDS
+        for conn in [conn for conn, begun in self._begun.items() if begun < late]:
+            with suppress(OSError):  # gone already
+                conn.sock.shutdown(socket.SHUT_RD)
+
+    def _busy(self) -> bool:
+        newest = list(islice(reversed(self._begun.values()), AT_ONCE))
+        return len(newest) == AT_ONCE and newest[-1] > time.monotonic() - PATIENCE_SECONDS
 
     def handle(self, conn: TConn) -> Any:
         try:
@@ -27,13 +74,18 @@ class StreamingWorker(ThreadWorker):
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
         """In the main thread. A connection that was taken over is neither closed nor waited for."""
+        self._begun.pop(conn, None)
         if not fs.cancelled() and fs.exception() is None and fs.result() is Detached:
             self.nr_conns -= 1
         else:
             super().finish_request(conn, fs)
 
     def run(self) -> None:
-        super().run()
+        for listener in self.sockets:  # each connection has it from here
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKE_SECONDS * 1000)
+        with calls.written():
+            super().run()
         self.wsgi.extensions["lumi_stream_hub"].join(GOODBYE_SECONDS)
 
     def handle_exit(self, sig: int, frame: Any) -> None:

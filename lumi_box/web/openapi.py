@@ -16,8 +16,10 @@ from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from lumi_box import __version__
+from lumi_box.web.below import path_of
 from lumi_box.web.reference import OPERATIONS, Operation
 from lumi_box.web.session import SAFE_METHODS
+from lumi_box.webhooks.names import EVENTS
 
 JSON = dict[str, Any]
 PREFIX = "/api/v1"
@@ -86,8 +88,9 @@ def document(app: Flask) -> JSON:
         version=__version__,
         openapi_version="3.1.1",
         info={"description": ABOUT, "license": {"name": "MIT", "identifier": "MIT"}},
-        servers=[{"url": PREFIX}],
+        servers=[{"url": path_of(app.config["PUBLIC_URL"]) + PREFIX}],
         plugins=[MarshmallowPlugin()],
+        webhooks={event: {"post": _webhook(event)} for event in EVENTS},
     )
     spec.components.schema("Fail", FAIL)
     spec.components.schema("Error", ERROR)
@@ -98,6 +101,34 @@ def document(app: Flask) -> JSON:
         described = _operation(OPERATIONS[f"{method} {path}"], method, path, rule, access)
         spec.path(re.sub(r"<([a-z_]+)>", r"{\1}", path), operations={method.lower(): described})
     return spec.to_dict()
+
+
+def _webhook(event: str) -> JSON:
+    """What a registered webhook is sent. The task or model is as it was when it ended."""
+    kind = event.partition(".")[0]
+    data = {
+        "type": "object",
+        "required": [kind],
+        "properties": {kind: {"$ref": f"#/components/schemas/{kind.title()}"}},
+        "additionalProperties": False,
+    }
+    properties = {
+        "id": {"type": "string"},
+        "type": {"const": event},
+        "createdAt": {"type": "string", "format": "date-time"},
+        "data": data,
+    }
+    body = {"type": "object", "required": list(properties), "properties": properties}
+    headers = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    return {
+        "summary": "Signed as Standard Webhooks 1.0.0 says",
+        "tags": ["webhooks"],
+        "parameters": [
+            {"in": "header", "name": name, "required": True, "schema": {"type": "string"}} for name in headers
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {"2XX": {"description": "Taken. Any other answer means: try again later; 410: never again."}},
+    }
 
 
 def _operation(operation: Operation, method: str, path: str, rule: Rule, access: str) -> JSON:
@@ -117,7 +148,8 @@ def _operation(operation: Operation, method: str, path: str, rule: Rule, access:
         "responses": {str(status): _failure(status) for status in statuses} | _answers(operation),
     }
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": operation.body}}}
+        content = {"application/json": {"schema": operation.body}}
+        described["requestBody"] = {"required": operation.body_required, "content": content}
     if access != "anonymous":
         either: list[JSON] = [{"bearer": []}, {"session": []}]
         described["security"] = either if access in ("users", "admins") else [*either, {}]

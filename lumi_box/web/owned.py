@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from lumi_box.errors import NotFound
 from lumi_box.gallery.publish import SHOWN
 from lumi_box.tables.account import User
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest
+from lumi_box.tables.prepared import PreparedModels
+from lumi_box.tables.webhook import Webhook, WebhookDelivery
 from lumi_box.web.session import current_user, user_id
+
+_own_request = PreparedModels(
+    lambda request_id, user: GenerationRequest.select().where(
+        GenerationRequest.id == request_id, GenerationRequest.user == user
+    ),
+    GenerationRequest,
+)
 
 
 def request_of(request_id: str) -> GenerationRequest:
     """The signed-in user's own request."""
-    row: GenerationRequest | None = GenerationRequest.get_or_none(
-        GenerationRequest.id == request_id, GenerationRequest.user == user_id()
-    )
-    if row is None:
+    found = _own_request(request_id, user_id())
+    if not found:
         raise NotFound("There is no such request.")
-    return row
+    ((row,),) = found
+    return cast(GenerationRequest, row)
 
 
 def model_of(model_id: str) -> GeneratedModel:
@@ -28,6 +36,25 @@ def model_of(model_id: str) -> GeneratedModel:
     )
     if row is None:
         raise NotFound("There is no such model.")
+    return row
+
+
+def webhook_of(webhook_id: str) -> Webhook:
+    """The signed-in user's own webhook."""
+    row: Webhook | None = Webhook.get_or_none(Webhook.id == webhook_id, Webhook.user == user_id())
+    if row is None:
+        raise NotFound("There is no such webhook.")
+    return row
+
+
+def delivery_of(webhook_id: str, delivery_id: str) -> WebhookDelivery:
+    """One of that webhook's."""
+    hook = webhook_of(webhook_id)
+    row: WebhookDelivery | None = WebhookDelivery.get_or_none(
+        WebhookDelivery.id == delivery_id, WebhookDelivery.webhook == hook
+    )
+    if row is None:
+        raise NotFound("There is no such delivery.")
     return row
 
 

@@ -22,6 +22,7 @@ class Operation:
     answer: type[Schema] | None = None
     status: int = 200
     body: type[Schema] | None = None
+    body_required: bool = True
     query: type[Schema] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     media: tuple[str, ...] = ()
@@ -49,7 +50,7 @@ ACCOUNTS = {
     "DELETE /auth/tokens/<token_id>": Operation(summary="Revoke an API token"),
 }
 TASKS = {
-    "GET /tasks": Operation(summary="Own tasks, newest first", query=schemas.PageQuery, answer=out.Tasks),
+    "GET /tasks": Operation(summary="Own tasks, newest first", query=schemas.PageQuery, answer=out.Tasks, tagged=True),
     "POST /tasks": Operation(
         summary="Turn a prompt into four pictures",
         body=schemas.PromptIn,
@@ -64,7 +65,7 @@ TASKS = {
     ),
     "DELETE /tasks/<task_id>": Operation(summary="Delete a task, its model and all its files"),
     "POST /tasks/<task_id>/images/<index>/redo": Operation(
-        summary="Paint one picture again", answer=out.Task, fails=(400, 409)
+        summary="Paint one picture again", answer=out.Task, fails=(400, 409, 429)
     ),
     "POST /tasks/<task_id>/cancel": Operation(summary="Stop what waits and runs", answer=out.Task, fails=(409,)),
     "POST /tasks/<task_id>/retry": Operation(summary="Try again what failed", answer=out.Task, fails=(409,)),
@@ -73,8 +74,14 @@ TASKS = {
         media=("text/event-stream",),
         headers={"Last-Event-ID": "Resume after this event."},
     ),
-    "POST /tasks/<task_id>/print": Operation(summary="Hand the model to the configured slicer"),
-    "GET /tasks/<task_id>/print-status": Operation(summary="What the slicer makes of it"),
+    "POST /tasks/<task_id>/print": Operation(
+        summary="Hand the model to the configured slicer",
+        body=schemas.PrintIn,
+        body_required=False,
+        answer=out.PrintOrdered,
+        fails=(409,),
+    ),
+    "GET /tasks/<task_id>/print-status": Operation(summary="What the slicer makes of it", answer=out.PrintStatus),
 }
 MODELS = {
     "GET /models/<model_id>": Operation(summary="One's own model, or a public one", answer=out.PublicModel),
@@ -87,6 +94,12 @@ MODELS = {
     "DELETE /models/<model_id>": Operation(summary="Delete a model; its pictures stay"),
     "GET /models/<model_id>/download": Operation(
         summary="The model as a file: counts a download", query=schemas.DownloadQuery, media=FILES, fails=(409,)
+    ),
+    "GET /models/<model_id>/print-report": Operation(
+        summary="Whether a printer will like it", query=schemas.HeightQuery, answer=out.PrintReport, fails=(409,)
+    ),
+    "GET /models/<model_id>/open-links": Operation(
+        summary="Links that open the 3MF in a slicer", answer=out.OpenLinks, fails=(409,)
     ),
     "GET /users/models": Operation(summary="Own models", query=schemas.MyModelsQuery, answer=out.Models),
     "GET /users/my-models": Operation(
@@ -132,4 +145,31 @@ OPERATION = {
         summary="Every check; what was found, for administrators", answer=out.Services, also=503
     ),
 }
-OPERATIONS: dict[str, Operation] = ACCOUNTS | TASKS | MODELS | GALLERY | OPERATION
+WEBHOOKS = {
+    "GET /users/webhooks": Operation(summary="Own webhooks, the newest first", answer=out.Webhooks),
+    "POST /users/webhooks": Operation(
+        summary="Make a webhook, whose secret is shown this once",
+        body=schemas.WebhookIn,
+        answer=out.NewWebhook,
+        status=201,
+        fails=(409,),
+    ),
+    "GET /users/webhooks/<webhook_id>": Operation(summary="One of them", answer=out.Webhook),
+    "PATCH /users/webhooks/<webhook_id>": Operation(
+        summary="Change its address or events, switch it on or off", body=schemas.WebhookChangesIn, answer=out.Webhook
+    ),
+    "DELETE /users/webhooks/<webhook_id>": Operation(summary="Remove it with its log"),
+    "POST /users/webhooks/<webhook_id>/test": Operation(
+        summary="Send a `webhook.test`", answer=out.Delivery, status=202, fails=(409,)
+    ),
+    "POST /users/webhooks/<webhook_id>/rotate-secret": Operation(
+        summary="Make a new secret; for a day the old one signs as well", answer=out.NewWebhook
+    ),
+    "GET /users/webhooks/<webhook_id>/deliveries": Operation(
+        summary="What it was told in the last week, the newest first", query=schemas.PageQuery, answer=out.Deliveries
+    ),
+    "POST /users/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver": Operation(
+        summary="Deliver again what has ended, under the same id", answer=out.Delivery, status=202, fails=(409,)
+    ),
+}
+OPERATIONS: dict[str, Operation] = ACCOUNTS | TASKS | MODELS | WEBHOOKS | GALLERY | OPERATION

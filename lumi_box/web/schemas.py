@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 
 from lumi_box.tables.generation import IMAGES_PER_REQUEST
+from lumi_box.webhooks.names import EVENTS
 
 PROMPT_LENGTH = validate.Length(1, 500, error="must have 1 to 500 characters")
 
@@ -93,6 +94,22 @@ class ReportIn(Schema):
     reason = Trimmed(required=True, validate=validate.Length(1, 500, error="must have 1 to 500 characters"))
 
 
+def _event_names(**options: Any) -> fields.List:
+    name = fields.String(validate=validate.OneOf(EVENTS, error="must be one of: {choices}"))
+    return fields.List(name, validate=validate.Length(1, len(EVENTS), error="must be 1 to 5 events"), **options)
+
+
+class WebhookIn(Schema):
+    url = Trimmed(required=True, validate=validate.Length(1, 1000, error="must have 1 to 1000 characters"))
+    events = _event_names(load_default=list(EVENTS))
+
+
+class WebhookChangesIn(Schema):
+    url = Trimmed(validate=validate.Length(1, 1000, error="must have 1 to 1000 characters"))
+    events = _event_names()
+    enabled = fields.Boolean()
+
+
 class VisibilityIn(Schema):
     visibility = fields.String(required=True, validate=validate.OneOf(["PUBLIC", "PRIVATE"]))
 
@@ -121,8 +138,17 @@ class MarkedQuery(PageQuery):
     sortBy = fields.String(load_default="latest", validate=validate.OneOf(["latest", "name", "popular"]))  # noqa: N815
 
 
-class DownloadQuery(_Query):
-    format = fields.String(required=True, validate=validate.OneOf(["obj", "glb", "stl", "3mf"]))
+class HeightQuery(_Query):
     heightMm = fields.Float(  # noqa: N815
         load_default=60.0, allow_nan=False, validate=validate.Range(5, 1000, error="must be 5 to 1000 millimetres")
     )
+
+
+class PrintIn(Schema):
+    heightMm = fields.Float(  # noqa: N815
+        load_default=60.0, allow_nan=False, validate=validate.Range(5, 1000, error="must be 5 to 1000 millimetres")
+    )
+
+
+class DownloadQuery(HeightQuery):
+    format = fields.String(required=True, validate=validate.OneOf(["obj", "glb", "stl", "3mf"]))

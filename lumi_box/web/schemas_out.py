@@ -7,6 +7,8 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from lumi_box.jobs import lifecycle
+from lumi_box.slicing.names import PRINT_STATUSES
+from lumi_box.webhooks import names
 
 
 class _Closed(Schema):
@@ -155,6 +157,40 @@ Stats = shape(
     **{name: number() for name in ("totalTasks", "totalModels", "publicModels", "privateModels")},
     **{name: number() for name in ("totalViews", "totalLikes", "totalFavorites", "totalDownloads")},
 )
+Finding = shape("Finding", code=text(), severity=one_of("info", "warning", "error"), message=text())
+PrintReport = shape(
+    "PrintReport",
+    verdict=one_of("healthy", "warning", "error"),
+    watertight=flag(),
+    manifold=flag(),
+    openEdges=number(),
+    parts=number(),
+    faces=number(),
+    vertices=number(),
+    sizeMm=fields.List(fields.Float(), required=True, validate=validate.Length(equal=3)),
+    volumeCm3=fields.Float(required=True),
+    findings=several(Finding),
+    repaired=texts(),
+    fitsBed=flag(),
+)
+OpenLinks = shape("OpenLinks", orca=text(), bambu=text(), cura=text(), url=text("Of the 3MF, signed in its path."))
+PrintOrdered = shape("PrintOrdered", sliceTaskId=text(), message=text())
+PrintFacts = shape(
+    "PrintFacts",
+    **{
+        name: fields.Float(required=True, allow_none=True, metadata=_described("None where the slicer does not say."))
+        for name in ("layerHeight", "printTimeSeconds", "filamentGrams")
+    },
+)
+PrintStatus = shape(
+    "PrintStatus",
+    printStatus=one_of(*PRINT_STATUSES),
+    sliceTaskId=maybe_text(),
+    sliceProgress=maybe_number(),
+    gcodeUrl=address(),
+    gcodeMetadata=maybe_part(PrintFacts),
+    errorMessage=maybe_text(),
+)
 DownloadCount = shape("DownloadCount", downloadCount=number())
 Interactions = shape(
     "Interactions",
@@ -212,6 +248,31 @@ Tokens = shape("Tokens", items=several(Token))
 NewToken = shape("NewToken", **TOKEN_PARTS, token=text("Shown this once: `Bearer …`."))
 Session = shape("Session", **TOKEN_PARTS, kind=one_of("browser", "program"), current=flag())
 Sessions = shape("Sessions", items=several(Session))
+WEBHOOK_PARTS: dict[str, Any] = {
+    **{name: text() for name in ("id", "url")},
+    "events": fields.List(one_of(*names.EVENTS), required=True),
+    "enabled": flag(),
+    "disabledReason": fields.String(required=True, allow_none=True, validate=validate.OneOf([*names.REASONS, None])),
+    **{name: maybe_moment() for name in ("disabledAt", "failingSince", "oldSecretUntil")},
+    **{name: moment() for name in ("createdAt", "updatedAt")},
+}
+Webhook = shape("Webhook", **WEBHOOK_PARTS)
+Webhooks = shape("Webhooks", items=several(Webhook))
+NewWebhook = shape("NewWebhook", **WEBHOOK_PARTS, secret=text("Shown this once: `whsec_…`."))
+Delivery = shape(
+    "Delivery",
+    id=text("The `webhook-id` of every attempt."),
+    type=one_of(*names.EVENTS, names.TEST),
+    status=one_of(*names.STATUSES),
+    attempts=number(),
+    createdAt=moment(),
+    **{name: maybe_moment() for name in ("attemptedAt", "nextAttemptAt", "endedAt")},
+    responseStatus=maybe_number(),
+    milliseconds=maybe_number(),
+    response=maybe_text("How the latest answer begins: at most 500 characters, of whoever answered."),
+    error=maybe_text(),
+)
+Deliveries = page_of("Deliveries", Delivery)
 Attempt = shape(
     "Attempt",
     **{name: maybe_text() for name in ("provider", "ticket", "outcome", "errorCode", "error", "vendorRequestId")},

@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
-from urllib.parse import urlencode
 
-from flask import Flask, Response, current_app, g, redirect, request, session
+from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from peewee import PeeweeException
+from pymysql import MySQLError
 
 from lumi_box.accounts import tokens
 from lumi_box.accounts.people import People
@@ -68,6 +69,15 @@ def known_user() -> User | None:
     return user
 
 
+def user_if_it_can_be_told() -> User | None:
+    """For routes that nobody guards, since they are to work while the database does not. It writes nothing."""
+    try:
+        _identify()
+    except (PeeweeException, MySQLError):
+        return None
+    return known_user()
+
+
 def current_token() -> AccessToken | None:
     """The session or token of ours that the request came with."""
     token: AccessToken | None = g.get("token")
@@ -115,6 +125,11 @@ def sign_out() -> None:
         session.clear()
 
 
+def here() -> str:
+    """What was asked for, as a path of the host, so that a link or a form leads back to it."""
+    return f"{request.script_root}{request.full_path.rstrip('?')}"
+
+
 def wants_json() -> bool:
     return request.path != "/api/docs" and request.path.startswith(("/api/", "/files/", "/health", "/metrics"))
 
@@ -126,6 +141,8 @@ def _guard() -> ResponseReturnValue | None:
     if access == "anonymous" or request.endpoint == "static" or request.method == "OPTIONS":
         return None
     _identify()
+    if g.token is not None:
+        tokens.touch(g.token)
     limits.count(known_user())
     if request.endpoint is None:
         return None  # nothing matched: 404 or 405 follows
@@ -151,7 +168,6 @@ def _identify() -> None:
         g.token = tokens.by_id(str(session[SESSION_KEY]))
         g.by_cookie = g.token is not None
     if g.token is not None:
-        tokens.touch(g.token)
         g.user = g.token.user
 
 
@@ -186,8 +202,8 @@ def _check_csrf() -> None:
 def _ask_to_sign_in() -> Response:
     if wants_json():
         raise NotSignedIn("Sign in first.")
-    back = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    return redirect(f"/login?{urlencode({'next': back})}")  # type: ignore[return-value]
+    back = here() if request.method == "GET" else url_for("create.home")
+    return redirect(url_for("account.login", next=back))  # type: ignore[return-value]
 
 
 def _offer_csrf_token(response: Response) -> Response:

@@ -1,100 +1,39 @@
-"""Rows -> the JSON that clients rely on. Pure but for the addresses, which are signed here."""
+"""Rows -> the JSON that clients rely on: those of lumi_box/shapes.py with signed addresses, and what only web shows."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
+from lumi_box import shapes as plain
 from lumi_box.accounts import tokens
-from lumi_box.clock import iso
-from lumi_box.flow.produce_model import ADDRESSES
-from lumi_box.gallery.publish import is_shown
+from lumi_box.clock import iso, now_ms
+from lumi_box.shapes import JSON, Jobs, generation_job  # noqa: F401  others read the last one here
+from lumi_box.slicing.names import NOT_STARTED
 from lumi_box.tables.account import AccessToken, User
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
 from lumi_box.tables.interaction import ModelReport
 from lumi_box.tables.job import Job
+from lumi_box.tables.slicing import Slicing
+from lumi_box.tables.webhook import Webhook, WebhookDelivery
 from lumi_box.web import addresses
-
-JSON = dict[str, Any]
-Jobs = Mapping[str | None, Job]
 
 
 def task(request: GenerationRequest, images: list[Image], model: GeneratedModel | None, jobs: Jobs) -> JSON:
-    return {
-        "id": request.id,
-        "userId": request.user_id,
-        "prompt": request.prompt,
-        "originalPrompt": request.prompt,
-        "status": request.status,
-        "phase": request.phase,
-        "selectedImageIndex": request.selected_position,
-        "createdAt": iso(request.created_at),
-        "updatedAt": iso(request.updated_at),
-        "completedAt": iso(request.completed_at),
-        "errorMessage": request.error_message,
-        "images": [image(row, jobs.get(row.job_id)) for row in images],
-        "model": model and generated_model(model, jobs.get(model.job_id)),
-    }
-
-
-def image(row: Image, job: Job | None) -> JSON:
-    address = addresses.of(row.object_key)
-    return {
-        "id": row.id,
-        "requestId": row.request_id,
-        "index": row.position,
-        "imageUrl": address,
-        "url": address,
-        "thumbnailUrl": addresses.of(row.thumbnail_key),
-        "imagePrompt": row.prompt,
-        "imageStatus": row.status,
-        "createdAt": iso(row.created_at),
-        "completedAt": iso(row.completed_at),
-        "failedAt": iso(row.failed_at),
-        "errorMessage": row.error_message,
-        "generationJob": job and generation_job(job),
-    }
+    return plain.task(request, images, model, jobs, addresses.of)
 
 
 def generated_model(row: GeneratedModel, job: Job | None = None) -> JSON:
-    public = is_shown(row)
-    return {
-        "id": row.id,
-        "userId": row.user_id,
-        "source": "AI_GENERATED",
-        "requestId": row.request_id,
-        "sourceImageId": row.image_id,
-        "name": row.name,
-        "description": row.description,
-        **{name: addresses.of(getattr(row, column), public=public) for name, column in ADDRESSES.items()},
-        "format": "OBJ",
-        "fileSize": row.file_size,
-        "faceCount": row.face_count,
-        "vertexCount": row.vertex_count,
-        "visibility": row.visibility,
-        "publishedAt": iso(row.published_at),
-        "viewCount": row.view_count,
-        "likeCount": row.like_count,
-        "favoriteCount": row.favorite_count,
-        "downloadCount": row.download_count,
-        "generationStatus": row.status,
-        "progress": row.progress,
-        "sliceTaskId": None,
-        "printStatus": None,
-        "createdAt": iso(row.created_at),
-        "updatedAt": iso(row.updated_at),
-        "completedAt": iso(row.completed_at),
-        "failedAt": iso(row.failed_at),
-        "errorMessage": row.error_message,
-        "generationJob": job and generation_job(job),
-    }
+    return plain.generated_model(row, job, addresses.of)
 
 
 def public_model(row: GeneratedModel) -> JSON:
-    """As the gallery shows it: with its maker and its prompt; the row comes with both joined."""
+    """As the gallery shows it: with its maker and its prompt; the row comes with both joined.
+
+    Whether its maker prints it is nobody else's business.
+    """
     maker = {"id": row.user_id, "name": row.user.nick_name or row.user.user_name}
-    return generated_model(row) | {"user": maker, "request": {"prompt": row.request.prompt}}
+    unsaid = {"sliceTaskId": None, "printStatus": None}
+    return generated_model(row) | {"user": maker, "request": {"prompt": row.request.prompt}} | unsaid
 
 
 def moderated(row: GeneratedModel) -> JSON:
@@ -109,8 +48,26 @@ def model_report(row: ModelReport) -> JSON:
     return {"id": row.id, "reason": row.reason, "userEmail": row.user.email, "model": model, **times}
 
 
-def generation_job(job: Job) -> JSON:
-    return {"id": job.id, "status": job.status, "retryCount": max(job.attempt - 1, 0), "progress": job.progress}
+def printing(row: GeneratedModel) -> JSON:
+    """What only its maker is shown of a public model."""
+    return {"sliceTaskId": row.slice_task_id, "printStatus": row.print_status}
+
+
+def print_status(row: Slicing | None) -> JSON:
+    """The latest slicing of a model; None where there is none yet."""
+    if row is None:
+        nothing = dict.fromkeys(("sliceTaskId", "sliceProgress", "gcodeUrl", "gcodeMetadata", "errorMessage"))
+        return {"printStatus": NOT_STARTED, **nothing}
+    facts = row.gcode_facts or {}
+    named = {"layerHeight": "layer_height", "printTimeSeconds": "print_time_seconds", "filamentGrams": "filament_grams"}
+    return {
+        "printStatus": row.status,
+        "sliceTaskId": row.id,
+        "sliceProgress": row.progress,
+        "gcodeUrl": addresses.of(row.gcode_key),
+        "gcodeMetadata": {ours: facts.get(theirs) for ours, theirs in named.items()} if row.gcode_key else None,
+        "errorMessage": row.error_message,
+    }
 
 
 def user(row: User) -> JSON:
@@ -126,6 +83,40 @@ def access_token(row: AccessToken) -> JSON:
 def signed_in(row: AccessToken) -> JSON:
     kind = "browser" if row.kind == tokens.SESSION else "program"
     return access_token(row) | {"name": _client(row.name), "kind": kind}
+
+
+def webhook(row: Webhook) -> JSON:
+    both_sign = row.old_salt_until is not None and row.old_salt_until > now_ms()
+    return {
+        "id": row.id,
+        "url": row.url,
+        "events": row.events.split(),
+        "enabled": row.disabled_at is None,
+        "disabledReason": row.disabled_reason,
+        "disabledAt": iso(row.disabled_at),
+        "failingSince": iso(row.failing_since),
+        "oldSecretUntil": iso(row.old_salt_until) if both_sign else None,
+        "createdAt": iso(row.created_at),
+        "updatedAt": iso(row.updated_at),
+    }
+
+
+def webhook_delivery(row: WebhookDelivery) -> JSON:
+    """Without the body: that was for the receiver."""
+    return {
+        "id": row.id,
+        "type": row.type,
+        "status": row.status,
+        "attempts": row.attempts,
+        "createdAt": iso(row.created_at),
+        "attemptedAt": iso(row.attempted_at),
+        "nextAttemptAt": iso(row.due_at) if row.lease is None else None,
+        "endedAt": iso(row.ended_at),
+        "responseStatus": row.response_status,
+        "milliseconds": row.milliseconds,
+        "response": row.response,
+        "error": row.error,
+    }
 
 
 def _client(agent: str) -> str:

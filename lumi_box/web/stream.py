@@ -17,7 +17,7 @@ from lumi_box import events
 from lumi_box.errors import Unavailable
 from lumi_box.tables.base import database
 from lumi_box.tables.event import Event
-from lumi_box.web import addresses, owned, views
+from lumi_box.web import addresses, metrics, owned, views
 from lumi_box.web.context import box, follower, stream_hub
 from lumi_box.web.stream_hub import TOO_MANY, HandOver
 
@@ -76,7 +76,7 @@ def _resumed_from(task_id: str) -> int | None:
 
 def _in_this_thread(story: Story) -> Iterator[str]:
     log = follower()
-    with log.listen(story.task_id) as bell:
+    with metrics.open_stream(), log.listen(story.task_id) as bell:
         yield story.opening()
         while not log.closing:
             bell.clear()

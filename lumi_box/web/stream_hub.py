@@ -23,6 +23,7 @@ from peewee import PeeweeException
 from lumi_box.errors import Unavailable, marked
 from lumi_box.events import Follower
 from lumi_box.tables.base import database
+from lumi_box.web import metrics
 
 if TYPE_CHECKING:
     from lumi_box.web.stream import Story
@@ -47,6 +48,7 @@ class HandOver:
     def __init__(self, hub: StreamHub, connection: socket.socket, story: Story, *, chunked: bool) -> None:
         self._listening = ExitStack()
         bell = self._listening.enter_context(hub.listen(story.task_id))
+        self._listening.enter_context(metrics.open_stream())
         try:
             self._opening = story.opening()
         except BaseException:
@@ -164,6 +166,8 @@ class StreamHub:
     def _tell(self) -> None:
         now = time.monotonic()
         for stream in list(self._streams):
+            if self._follower.closing:
+                return  # it has rung every bell, and there is little time: who comes back will hear the rest
             if stream.bell.is_set():
                 self._tell_news(stream)
             elif now >= stream.comment_at:

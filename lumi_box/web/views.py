@@ -6,15 +6,21 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from peewee import fn
+
 from lumi_box import events
 from lumi_box.accounts import tokens
 from lumi_box.gallery import browse, interact, moderate
+from lumi_box.slicing.begin import latest_of, require_slicer
 from lumi_box.tables.account import User
 from lumi_box.tables.base import snapshot
 from lumi_box.tables.generation import GeneratedModel, GenerationRequest, Image
 from lumi_box.tables.job import Job
-from lumi_box.web import owned, shapes
+from lumi_box.tables.prepared import Prepared
+from lumi_box.web import addresses, owned, shapes
 from lumi_box.web.context import box
+from lumi_box.web.open_links import links_to
+from lumi_box.web.print_report import STORED_HEIGHT_MM, report
 from lumi_box.web.session import current_token, current_user, require_user, user_id
 
 JSON = dict[str, Any]
@@ -36,19 +42,61 @@ def task_and_event(task_id: str) -> tuple[JSON, int]:
 
 
 def tasks(limit: int, offset: int) -> JSON:
-    mine = GenerationRequest.user == user_id()
-    newest = (
+    ((total,),) = _count_of_requests(user_id())
+    return {"items": _tasks(_newest_requests(user_id(), limit, offset)), "total": total}
+
+
+_count_of_requests = Prepared(
+    lambda user: GenerationRequest.select(fn.COUNT(GenerationRequest.id)).where(GenerationRequest.user == user)
+)
+
+_newest_requests = Prepared(
+    lambda user, limit, offset: (
         GenerationRequest.select()
-        .where(mine)
+        .where(GenerationRequest.user == user)
         .order_by(GenerationRequest.created_at.desc(), GenerationRequest.id.desc())
+        .limit(limit)
+        .offset(offset)
     )
-    total = GenerationRequest.select().where(mine).count()
-    return {"items": _tasks(list(newest.limit(limit).offset(offset))), "total": total}
+)
 
 
 def model(model_id: str) -> JSON:
     row = owned.visible_model(model_id)
-    return shapes.public_model(row) | {"generationJob": _job_shape(row.job_id)}
+    user = current_user()
+    mine = shapes.printing(row) if user is not None and user.id == row.user_id else {}
+    return shapes.public_model(row) | {"generationJob": _job_shape(row.job_id)} | mine
+
+
+def print_status_of_task(task_id: str) -> JSON:
+    """How the task's model is being sliced. NotConfigured where nothing slices."""
+    request = owned.request_of(task_id)
+    require_slicer(box())
+    model = GeneratedModel.get_or_none(GeneratedModel.request == request)
+    return shapes.print_status(None if model is None else latest_of(model.id))
+
+
+def print_status(model_id: str) -> JSON | None:
+    """Likewise for its owner's page, by the model; None where nothing slices."""
+    model = owned.model_of(model_id)
+    return shapes.print_status(latest_of(model.id)) if box().config.slicer.kind != "none" else None
+
+
+def print_report(model_id: str, height_mm: float = STORED_HEIGHT_MM) -> JSON | None:
+    """None while nobody has looked at the mesh: it is not finished, or from before there were reports."""
+    row = owned.visible_model(model_id)
+    if row.print_facts is None:
+        return None
+    solid: JSON = {"faces": row.face_count, "vertices": row.vertex_count, "size_mm": row.size_mm}
+    solid["volume_cm3"] = row.volume_cm3
+    return report(row.print_facts, **solid, height_mm=height_mm, bed_mm=box().config.printer.bed_mm)
+
+
+def open_links(model_id: str) -> JSON | None:
+    """For the signed-in; None while there is no file."""
+    row = owned.visible_model(model_id)
+    address = addresses.of(row.threemf_key)
+    return links_to(address) if address is not None and current_user() is not None else None
 
 
 def my_models(limit: int, offset: int, sort: str = "latest", visibility: str | None = None) -> JSON:
@@ -131,17 +179,25 @@ def sessions() -> list[JSON]:
 
 def _tasks(requests: list[GenerationRequest]) -> list[JSON]:
     ids = [request.id for request in requests]
+    if not ids:
+        return []
     images = defaultdict(list)
-    for row in Image.select().where(Image.request.in_(ids)).order_by(Image.position):
+    for row in _images_of(ids):
         images[row.request_id].append(row)
-    models = {row.request_id: row for row in GeneratedModel.select().where(GeneratedModel.request.in_(ids))}
+    models = {row.request_id: row for row in _models_of(ids)}
     wanted = [row.job_id for rows in images.values() for row in rows] + [row.job_id for row in models.values()]
     found = _jobs(wanted)
     return [shapes.task(request, images[request.id], models.get(request.id), found) for request in requests]
 
 
+_images_of = Prepared(lambda ids: Image.select().where(Image.request.in_(ids)).order_by(Image.position))
+_models_of = Prepared(lambda ids: GeneratedModel.select().where(GeneratedModel.request.in_(ids)))
+_jobs_of = Prepared(lambda ids: Job.select(Job.id, Job.status, Job.attempt, Job.progress).where(Job.id.in_(ids)))
+
+
 def _jobs(ids: list[str | None]) -> shapes.Jobs:
-    return {row.id: row for row in Job.select().where(Job.id.in_([each for each in ids if each]))}
+    known = [each for each in ids if each]
+    return {row.id: row for row in _jobs_of(known)} if known else {}
 
 
 def _job_shape(job_id: str | None) -> JSON | None:

@@ -18,6 +18,7 @@ from lumi_box.storage.sweep import WrongStore
 from lumi_box.tables.account import AccessToken, LoginFailure, OneTimeCode
 from lumi_box.tables.heartbeat import Heartbeat
 from lumi_box.tables.window import Window
+from lumi_box.webhooks import deliveries
 from lumi_box.worker.tasks import end_attempt
 
 HOUR_MS = 3_600_000
@@ -74,7 +75,9 @@ def sweep_storage(box: Box) -> None:
 
 
 def forget_old(box: Box) -> None:
-    """Prune what has served its time: events, expired tokens, wrong passwords, workers long gone, counted visits."""
+    """Prune what has served its time: events, expired tokens, wrong passwords, workers long gone, counted visits,
+    deliveries.
+    """
     now = now_ms()
     events.prune()
     AccessToken.delete().where(AccessToken.expires_at < now - FORGET_WORKER_MS).execute()
@@ -82,4 +85,5 @@ def forget_old(box: Box) -> None:
     OneTimeCode.delete().where(OneTimeCode.expires_at < now).execute()
     Window.delete().where(Window.started_at < now - FORGET_WINDOW_MS).execute()
     interact.forget_visits()
+    deliveries.prune()
     Heartbeat.delete().where(Heartbeat.seen_at < now - FORGET_WORKER_MS).execute()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import secrets
+from contextlib import AbstractContextManager
 
-from lumi_box import logs
+from lumi_box import logs, redaction
 from lumi_box.box import Box
 from lumi_box.clock import now_ms
 from lumi_box.errors import Busy, LumiError
 from lumi_box.flow.handlers import HANDLERS
 from lumi_box.jobs import alerts, lifecycle
 from lumi_box.jobs.lifecycle import Expired, LostLease
-from lumi_box.tables.base import retried, transaction
+from lumi_box.tables.base import outlasting, retried, transaction
+from lumi_box.tables.generation import GenerationRequest, Image
 from lumi_box.tables.job import Job
 from lumi_box.worker.leases import LeaseKeeper
 
@@ -28,7 +31,7 @@ class Worker:
         job = lifecycle.claim(self._box, job_id)
         if job is None or job.lease is None:
             return  # delivered twice, cancelled, not due, or no room: whatever makes room sends another wake-up
-        with logs.bind(job_id=job.id), self._leases.hold(job.lease):
+        with lines_of(job), self._leases.hold(job.lease):
             try:
                 self._step(job)
             except LostLease:
@@ -44,6 +47,13 @@ class Worker:
         HANDLERS[job.kind].step(self._box, job)
 
 
+def lines_of(job: Job) -> AbstractContextManager[None]:
+    """Lines that are logged meanwhile carry the job's id, the task's, and that of the request that asked for it."""
+    asked_by = {"request_id": job.asked_by} if job.asked_by else {}
+    return logs.bind(job_id=job.id, task_id=job.request_id, **asked_by)
+
+
+@outlasting
 @retried
 def postpone(box: Box, job: Job, busy: Busy) -> None:
     try:
@@ -56,17 +66,35 @@ def postpone(box: Box, job: Job, busy: Busy) -> None:
     logger.info("vendor busy kind=%s provider=%s code=%s", job.kind, job.provider, busy.code)
 
 
+@outlasting
 @retried
 def end_attempt(box: Box, job: Job, error: BaseException) -> None:
-    """The job's status, the state of what it works on, and the events that tell of it: one transaction."""
-    try:
-        with transaction():
-            failure = lifecycle.fail(box, job, error)
-            HANDLERS[job.kind].failed(job, failure)
-            alerts.raise_for(job.provider, error)
-    except LostLease:
-        logger.info("failure not recorded: the job was cancelled or taken over")
-        return
+    """The job's status, the state of what it works on, and the events that tell of it: one transaction.
+
+    What nobody foresaw has an id, by which the attempt's row and the log tell of each other.
+    """
+    error_id = {} if isinstance(error, LumiError) else {"error_id": secrets.token_hex(8)}
+    with lines_of(job), logs.bind(**error_id):
+        try:
+            with transaction():
+                failure = lifecycle.fail(box, job, error)
+                HANDLERS[job.kind].failed(job, failure)
+                alerts.raise_for(job.provider, error)
+        except LostLease:
+            logger.info("failure not recorded: the job was cancelled or taken over")
+        else:
+            with redaction.conceal(*_prompts_of(job)):
+                _log(job, error, failure)
+
+
+def _prompts_of(job: Job) -> list[str]:
+    """What an error's own words may repeat."""
+    variants = Image.select(Image.prompt).where(Image.request == job.request_id)
+    whole = GenerationRequest.select(GenerationRequest.prompt).where(GenerationRequest.id == job.request_id)
+    return [row.prompt for row in (*variants, *whole)]
+
+
+def _log(job: Job, error: BaseException, failure: lifecycle.Failure) -> None:
     foreseen = isinstance(error, LumiError) and failure.outcome != "doubtful"
     logger.log(
         logging.WARNING if foreseen else logging.ERROR,

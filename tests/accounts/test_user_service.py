@@ -9,7 +9,7 @@ from emulators.user_service import UserServiceEmulator
 
 from lumi_box import doctor
 from lumi_box.accounts import local, tokens
-from lumi_box.accounts.user_service import bare
+from lumi_box.accounts.user_service import NOBODY_SECONDS, UserService, bare
 from lumi_box.tables.account import User
 from lumi_box.web.app import create_app
 
@@ -59,7 +59,9 @@ def client(app):
 
 def forget(app):
     """As if the cache's seconds had passed."""
-    app.extensions["lumi_people"].service._known._found.clear()
+    service = app.extensions["lumi_people"].service
+    service._known._found.clear()
+    service._nobody._found.clear()
 
 
 def break_down(service, outage):
@@ -136,8 +138,62 @@ def test_the_answer_is_remembered_and_the_row_is_made_once(app, client, service)
     assert User.select().count() == 1
 
 
-def test_what_is_remembered_is_bounded_and_ends(app):
-    memory = app.extensions["lumi_people"].service._known
+def test_a_bad_token_is_asked_about_once_in_a_few_seconds(app, client, service):
+    headers = {"Authorization": "Bearer nonsense"}
+    for _ in range(20):
+        assert client.get("/api/tasks", headers=headers).status_code == 401
+    assert service.people.calls == ["info"]
+    assert client.get("/api/tasks", headers={"Authorization": "Bearer other"}).status_code == 401
+    assert client.get("/api/tasks", headers=bearer_of(service)).status_code == 200
+    assert service.people.calls == ["info"] * 3
+
+
+def test_a_token_that_becomes_valid_waits_no_longer_than_those_seconds(app, client, service, monkeypatch):
+    """It was used before the service knew it, as may happen right after somebody has signed in there."""
+    clock = [1000.0]
+    monkeypatch.setattr("lumi_box.accounts.user_service.time.monotonic", lambda: clock[0])
+    headers = {"Authorization": "Bearer eyJearly"}
+    assert client.get("/api/tasks", headers=headers).status_code == 401
+    service.people.tokens["eyJearly"] = EMAIL
+    clock[0] += NOBODY_SECONDS - 0.01
+    assert client.get("/api/tasks", headers=headers).status_code == 401
+    clock[0] += 0.01
+    assert client.get("/api/tasks", headers=headers).status_code == 200
+    assert service.people.calls == ["info"] * 2
+
+
+def test_a_failure_of_the_service_is_not_remembered_as_nobody(client, service):
+    headers = bearer_of(service)
+    service.fault("info", "gateway-502", times=1)
+    assert client.get("/api/tasks", headers=headers).status_code == 503
+    assert client.get("/api/tasks", headers=headers).status_code == 200
+
+
+def test_signing_in_is_believed_at_once_whatever_was_remembered(client, service, monkeypatch):
+    def same_token(email, *_):
+        service.people.tokens["eyJsame"] = email
+        return "eyJsame"
+
+    monkeypatch.setattr(service.vendor, "token", same_token)
+    headers = {"Authorization": "Bearer eyJsame"}
+    assert client.get("/api/tasks", headers=headers).status_code == 401
+    answer = client.post("/api/auth/login", json={"email": EMAIL, "password": "fox password"})
+    assert answer.json["data"]["token"] == "Bearer eyJsame"
+    assert client.get("/api/tasks", headers=headers).status_code == 200
+
+
+def test_without_a_cache_every_use_is_asked_about(box, service):
+    accounts = dataclasses.replace(
+        box.config.accounts, mode="user_service", user_service_url=service.url, user_service_cache_seconds=0
+    )
+    people = UserService(accounts)
+    assert [people.user_of("nonsense") for _ in range(3)] == [None] * 3
+    assert service.people.calls == ["info"] * 3
+
+
+@pytest.mark.parametrize("name", ["_known", "_nobody"])
+def test_what_is_remembered_is_bounded_and_ends(app, name):
+    memory = getattr(app.extensions["lumi_people"].service, name)
     for number in range(10_050):
         memory.put(str(number), "u")
     assert len(memory._found) == 10_000

@@ -4,7 +4,7 @@
 
 Starts `lumi-box serve --role web` on a database of its own, fills it, asks over ten kept connections from a process
 of their own, and prints a line for each way of asking: warm, warm with `If-None-Match`, search, and with a change of
-the gallery ten times a second.
+the gallery ten times a second. The last column is the rate against that of `GET /health` in the same run.
 """
 
 from __future__ import annotations
@@ -127,7 +127,10 @@ def load(port: int, paths: list[str], headers: dict[str, str], seconds: float, w
     answer.put(times)  # type: ignore[attr-defined]
 
 
-def measure(label: str, port: int, paths: list[str], seconds: float, *, etag: str = "", wanted: int = 200) -> None:
+def measure(
+    label: str, port: int, paths: list[str], seconds: float, *, etag: str = "", wanted: int = 200, base: float = 0
+) -> float:
+    """The rate, which is printed against `base` too."""
     headers = {"If-None-Match": etag} if etag else {}
     answer = multiprocessing.Queue()
     process = multiprocessing.Process(target=load, args=(port, paths, headers, seconds, wanted, answer))
@@ -136,7 +139,10 @@ def measure(label: str, port: int, paths: list[str], seconds: float, *, etag: st
     process.join()
     p50, p95, p99 = (times[int(len(times) * share)] for share in (0.5, 0.95, 0.99))
     figures = f"p50 {p50:.1f}  p95 {p95:.1f}  p99 {p99:.1f} ms"
-    print(f"{label:<44} {len(times) / seconds:>7.0f} /s  mean {statistics.mean(times):.1f}  {figures}", flush=True)
+    rate = len(times) / seconds
+    ratio = rate / (base or rate)
+    print(f"{label:<40} {rate:>6.0f} /s  mean {statistics.mean(times):.1f}  {figures}  {ratio:.2f}", flush=True)
+    return rate
 
 
 def keep_changing(path: Path, stop: threading.Event) -> None:
@@ -155,24 +161,27 @@ def main(seconds: float) -> None:
         fill(rows)
         print(f"filled in {time.perf_counter() - begun:.1f} s: {MODELS} models, {INTERACTIONS} interactions")
         etag = server.get(f"{LIST}?limit=20").headers["ETag"]
-        measure("first page, warm", server.port, [f"{LIST}?limit=20"], seconds)
-        measure("the same, If-None-Match", server.port, [f"{LIST}?limit=20"], seconds, etag=etag, wanted=304)
+        base = measure("GET /health", server.port, ["/health"], seconds)
+        first = [f"{LIST}?limit=20"]
+        measure("first page, warm", server.port, first, seconds, base=base)
+        measure("the same, If-None-Match", server.port, first, seconds, etag=etag, wanted=304, base=base)
         pages = [f"{LIST}?limit=20&sortBy={sort}&offset={20 * n}" for sort in ("popular", "liked") for n in range(50)]
-        measure("100 pages by popular and liked", server.port, pages, seconds)
+        measure("100 pages by popular and liked", server.port, pages, seconds, base=base)
         searches = [
             f"{LIST}?q={word}" for word in ("fox", "lighthouse", "crane%20red", "%E5%B0%8F%E7%8C%AB", "red%209")
         ]
-        measure("five searches, warm", server.port, searches, seconds)
+        measure("five searches, warm", server.port, searches, seconds, base=base)
         measure(
             "a search for each request, never warm",
             server.port,
             [f"{LIST}?q=fox%20{n}" for n in range(10_000)],
             seconds,
+            base=base,
         )
         stop = threading.Event()
         changing = threading.Thread(target=keep_changing, args=(rows, stop))
         changing.start()
-        measure("first page, changed 10 times a second", server.port, [f"{LIST}?limit=20"], seconds)
+        measure("first page, changed 10 times a second", server.port, first, seconds, base=base)
         stop.set()
         changing.join()
 

@@ -6,13 +6,13 @@ from dataclasses import MISSING
 from pathlib import Path
 
 import pytest
+from config.samples import SECRET
 
 from lumi_box.config import ConfigError, initial_text, load, masked
 from lumi_box.config.cookie import EXAMPLE_SECRET, cookie_fault
 from lumi_box.config.tree import declared
 from lumi_box.shipped import shipped
 
-SECRET = "v9Qm2xLr7TzKc4Wb8NdYp1HsJf6GaE3u"
 EXAMPLE = shipped("config.example.toml")
 
 

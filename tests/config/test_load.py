@@ -7,72 +7,13 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
+from config.samples import DEVELOPMENT, PRODUCTION, SECRET, SECRETS, changed, errors_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumi_box.config import ConfigError, bound, find, initial_text, load, loose_mode, masked, to_toml
+from lumi_box.config import bound, find, load, loose_modes, masked, secret_values, to_toml
 from lumi_box.config.cron import cron_fault
 from lumi_box.config.tree import declared
-
-SECRET = "v9Qm2xLr7TzKc4Wb8NdYp1HsJf6GaE3u"
-DEVELOPMENT = initial_text(True, SECRET)
-PRODUCTION = f"""
-public_url = "https://lumi.example.com/"
-[security]
-cookie_secret = "{SECRET}"
-[database]
-url = "mysql://lumi:p%40ss%2Fword@db.example.com:3307/lumi_box"
-[storage]
-kind = "s3"
-[storage.s3]
-endpoint = "https://s3.example.com/"
-region = "eu-1"
-bucket = "lumi"
-access_key_id = "AKIDEXAMPLE"
-secret_access_key = "s3-very-secret"
-[providers]
-image = "siliconflow"
-model3d = "tencent"
-prompt = "qwen"
-[providers.siliconflow]
-api_key = "sf-very-secret"
-[providers.qwen]
-api_key = "qwen-very-secret"
-[providers.tencent]
-secret_id = "tencent-id-secret"
-secret_key = "tencent-key-secret"
-[accounts]
-smtp_url = "smtp://lumi:mail-secret@mail.example.com:587"
-mail_from = "Lumi <lumi@example.com>"
-[metrics]
-token = "metrics-secret"
-[sentry]
-dsn = "https://sentrysecret@sentry.example.com/7"
-"""
-SECRETS = [SECRET, "p%40ss%2Fword", "p@ss/word", "AKIDEXAMPLE", "s3-very-secret", "sf-very-secret", "qwen-very-secret"]
-SECRETS += ["tencent-id-secret", "tencent-key-secret", "mail-secret", "metrics-secret", "sentrysecret"]
-
-
-@pytest.fixture
-def write(tmp_path):
-    def written(text: str | bytes) -> Path:
-        path = tmp_path / "config.toml"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return written
-
-
-def errors_of(path: Path) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        load(path)
-    assert all(len(line.splitlines()) == 1 for line in caught.value.errors)
-    return caught.value.errors
-
-
-def changed(text: str, old: str, new: str) -> str:
-    assert text.count(old) == 1
-    return text.replace(old, new)
 
 
 def test_every_default_of_the_table_is_filled_in(write):
@@ -174,6 +115,24 @@ def test_every_secret_of_the_table_may_stand_in_a_file(write, tmp_path):
     assert masked(load(write(text))) == masked(load(write(PRODUCTION)))
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_a_list_of_secrets_stands_in_a_file_one_a_line_and_is_masked(write, tmp_path):
+    (tmp_path / "alerts").write_text("json://hook:s3cr3t@a.example.com/x\n\n  mailto://me:pa55@b.example.com \n")
+    config = load(write(f'{DEVELOPMENT}\n[alerts]\nurls_file = "alerts"'))
+    assert config.alerts.urls == ("json://hook:s3cr3t@a.example.com/x", "mailto://me:pa55@b.example.com")
+    assert masked(config)["alerts"]["urls"] == ["********", "********"]
+    assert "s3cr3t" not in repr(config)
+    assert {"s3cr3t", "pa55", config.alerts.urls[0]} <= set(secret_values(config))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_that_may_never_end_is_not_read(write, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert errors_of(tmp_path / "pipe") == [f"{tmp_path}/pipe: cannot be read (It is not a regular file)"]
+    path = write(changed(DEVELOPMENT, f'cookie_secret = "{SECRET}"', 'cookie_secret_file = "pipe"'))
+    assert "cannot be read (It is not a regular file)" in errors_of(path)[0]
+
+
 @pytest.mark.parametrize(
     ("given", "rule"),
     [
@@ -230,14 +189,28 @@ def test_the_file_is_found_where_it_was_named_first(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("mode", "loose"), [(0o600, False), (0o640, True), (0o604, True), (0o400, False)])
-def test_a_file_that_others_may_read_is_warned_about(write, mode, loose):
-    path = write(DEVELOPMENT)
-    path.chmod(mode)
-    warning = loose_mode(path)
-    assert (warning is not None) == (loose and os.name != "nt")
-    assert warning is None or re.search(r"chmod 600", warning)
+@pytest.mark.parametrize("named", ["config.toml", "cookie"])
+def test_a_file_that_others_may_read_is_warned_about(write, tmp_path, mode, loose, named):
+    (tmp_path / "cookie").write_text(SECRET)
+    path = write(changed(DEVELOPMENT, f'cookie_secret = "{SECRET}"', 'cookie_secret_file = "cookie"'))
+    for each in ("config.toml", "cookie"):
+        (tmp_path / each).chmod(mode if each == named else 0o600)
+    found = loose_modes(path)
+    assert [each for each, _ in found] == ([tmp_path / named] if loose and os.name != "nt" else [])
+    assert all(re.search(rf"mode {mode:04o} .* run: chmod 600 {tmp_path}/{named}$", text) for _, text in found)
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["[", "security = 1", "[security]\ncookie_secret_file = 7", '[security]\ncookie_secret_file = "a\\u0000b"'],
+)
+def test_the_modes_of_a_broken_config_are_no_traceback(write, content):
+    path = write(content)
+    path.chmod(0o644)
+    assert [each for each, _ in loose_modes(path)] == [path]
+
+
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.from_regex(r"(\*|[0-9]{1,2}|[a-z]{3})([-/,]([0-9]{1,2}|[a-z]{3})){0,2}", fullmatch=True), st.integers(0, 4))
 def test_a_cron_expression_that_passes_is_one_that_the_scheduler_reads(part, place):

@@ -2,76 +2,18 @@
 
 import re
 import secrets
-from pathlib import Path
 
 import pytest
+from config.samples import DEVELOPMENT, PRODUCTION, SECRET, SECRETS, changed, errors_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumi_box.config import ConfigError, initial_text, load, to_toml
+from lumi_box.config import load, to_toml
 from lumi_box.config.cookie import cookie_fault
 from lumi_box.config.tree import declared
 
-SECRET = "v9Qm2xLr7TzKc4Wb8NdYp1HsJf6GaE3u"
-DEVELOPMENT = initial_text(True, SECRET)
-PRODUCTION = f"""
-public_url = "https://lumi.example.com/"
-[security]
-cookie_secret = "{SECRET}"
-[database]
-url = "mysql://lumi:p%40ss%2Fword@db.example.com:3307/lumi_box"
-[storage]
-kind = "s3"
-[storage.s3]
-endpoint = "https://s3.example.com/"
-region = "eu-1"
-bucket = "lumi"
-access_key_id = "AKIDEXAMPLE"
-secret_access_key = "s3-very-secret"
-[providers]
-image = "siliconflow"
-model3d = "tencent"
-prompt = "qwen"
-[providers.siliconflow]
-api_key = "sf-very-secret"
-[providers.qwen]
-api_key = "qwen-very-secret"
-[providers.tencent]
-secret_id = "tencent-id-secret"
-secret_key = "tencent-key-secret"
-[accounts]
-smtp_url = "smtp://lumi:mail-secret@mail.example.com:587"
-mail_from = "Lumi <lumi@example.com>"
-[metrics]
-token = "metrics-secret"
-[sentry]
-dsn = "https://sentrysecret@sentry.example.com/7"
-"""
-SECRETS = [SECRET, "p%40ss%2Fword", "p@ss/word", "AKIDEXAMPLE", "s3-very-secret", "sf-very-secret", "qwen-very-secret"]
-SECRETS += ["tencent-id-secret", "tencent-key-secret", "mail-secret", "metrics-secret", "sentrysecret"]
-
-
-@pytest.fixture
-def write(tmp_path):
-    def written(text: str | bytes) -> Path:
-        path = tmp_path / "config.toml"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return written
-
-
-def errors_of(path: Path) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        load(path)
-    assert all(len(line.splitlines()) == 1 for line in caught.value.errors)
-    return caught.value.errors
-
-
-def changed(text: str, old: str, new: str) -> str:
-    assert text.count(old) == 1
-    return text.replace(old, new)
-
+# One of the many services that judge `alerts.urls`, as it is imported.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 # Each: the file to start from, what to replace in it (or "" to add at the end), by what, the key, the rule.
 BROKEN = [
@@ -113,6 +55,10 @@ BROKEN = [
     (DEVELOPMENT, f'"{SECRET}"', "32", "security.cookie_secret", "is a whole number; write a random string"),
     (DEVELOPMENT, "sqlite:///data/lumi.db", "sqlite://lumi.db", "database.url", "names no file (three slashes"),
     (DEVELOPMENT, "sqlite:///data/lumi.db", "sqlite:///:memory:", "database.url", "is kept in memory"),
+    (DEVELOPMENT, "data/lumi.db", "data/objects/lumi.db", "database.url", "lies in storage.disk.path"),
+    (DEVELOPMENT, 'path = "data/objects"', 'path = "data"', "database.url", "lies in storage.disk.path"),
+    (DEVELOPMENT, "", '[backup]\ndirectory = "data/x/../objects"', "backup.directory", "lies in storage.disk.path"),
+    (DEVELOPMENT, "", "[backup]\nkeep = 0", "backup.keep", "is out of range"),
     (
         DEVELOPMENT,
         "sqlite:///data/lumi.db",
@@ -183,6 +129,9 @@ BROKEN = [
         "item 1 is not a host",
     ),
     (DEVELOPMENT, "", "[queue]\nbackoff_seconds = nan", "queue.backoff_seconds", "is out of range"),
+    (DEVELOPMENT, "", '[alerts]\nurls = "json://a"', "alerts.urls", "is not a list"),
+    (DEVELOPMENT, "", '[alerts]\nurls = ["json://a/b", "mailtoo://x"]', "alerts.urls", "item 2 is not an address that"),
+    (DEVELOPMENT, "", '[alerts]\nurl = ["json://a/b"]', "alerts.url", "unknown key; did you mean alerts.urls?"),
     (
         DEVELOPMENT,
         "",

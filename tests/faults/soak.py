@@ -46,7 +46,7 @@ def cycle(box: Box, queue: JobQueue, user_id: str, number: int) -> None:
         time.sleep(max(0.0, min(seconds, until - time.monotonic())))
         return time.monotonic() >= until
 
-    worker.run(box, queue, told_to_stop)
+    worker.run(box, queue, told_to_stop, lambda: None)
 
 
 def counted() -> dict[str, float]:

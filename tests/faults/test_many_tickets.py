@@ -83,7 +83,7 @@ def test_five_hundred_tickets_are_polled_in_time_by_four_threads(box, alice, dra
     queue.huey.flush()
     for job in Job.select(Job.id).where(Job.kind == "model3d"):
         box.enqueue(job.id, 0)
-    leases, bell = LeaseKeeper(base.database), Doorbell(base.database)
+    leases, bell = LeaseKeeper(base.database), Doorbell(base.database, queue.button)
     queue.handler, queue.storage.doorbell = Worker(box, leases).run_job, bell
     workers = consumer.build(queue, THREADS, 5.0)
     for part in (bell, leases, workers):

@@ -32,7 +32,7 @@ def holders(folder):
     return found
 
 
-def test_sigterm_under_load_ends_in_time_and_loses_nothing(tmp_path):
+def test_trap_11_sigterm_under_load_ends_in_time_and_loses_nothing(tmp_path):
     """A sleep of 30 seconds used to stand for a graceful stop."""
     with Emulator(limited=False) as emulator:
         emulator.settings("dashscope", duration=0.6)

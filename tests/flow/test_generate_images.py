@@ -45,7 +45,7 @@ def test_the_request_leaves_pending_when_its_first_image_is_painted(box, alice, 
     assert events_of(request, "task:updated")[-1][1]["status"] == "IMAGE_GENERATING"
 
 
-def test_one_refused_image_does_not_block_the_request(box, alice, drain, images):
+def test_trap_12_one_refused_image_does_not_block_the_request(box, alice, drain, images):
     """One failed image used to block its request for ever."""
     request = accept_prompt(box, alice.id, "a crane")
     images.fail_next(Refused("The filter stopped it.", code="DataInspectionFailed"))
@@ -96,7 +96,7 @@ def test_a_ticket_is_polled_and_never_asked_for_again(box, alice, drain, images)
     assert len(images.submitted) == 4
 
 
-def test_a_failed_poll_resumes_the_ticket_instead_of_buying_another(box, alice, drain, images):
+def test_trap_13_a_failed_poll_resumes_the_ticket_instead_of_buying_another(box, alice, drain, images):
     """Each retry used to buy a new provider job."""
     accept_prompt(box, alice.id, "a crane")
     images.slow = True

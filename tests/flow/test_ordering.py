@@ -2,7 +2,9 @@
 
 import dataclasses
 
+import mariadb
 import pytest
+from peewee import OperationalError
 
 from lumi_box.clock import now_ms
 from lumi_box.errors import AnswerLost, Busy, Refused, TooMany, Unavailable
@@ -11,9 +13,10 @@ from lumi_box.flow.accept_prompt import accept_prompt
 from lumi_box.flow.ordering import poll_delay
 from lumi_box.flow.pick_image import pick_image
 from lumi_box.jobs import alerts, lifecycle
-from lumi_box.providers.base import Pending, Picture, Ready
+from lumi_box.providers.base import Pending, Picture, Ready, Ticket
+from lumi_box.tables import base
 from lumi_box.tables.generation import GenerationRequest, Image
-from lumi_box.tables.job import Attempt, Job
+from lumi_box.tables.job import Attempt, GivenUpTicket, Job
 from lumi_box.tables.spend import Alert, Purchase
 from lumi_box.worker import sweeps
 
@@ -152,7 +155,105 @@ def test_a_process_that_died_while_ordering_leaves_a_doubtful_attempt(box, alice
     assert Attempt.get(Attempt.job == job.id).outcome == "doubtful"
 
 
-def test_orders_a_minute_are_bounded_and_go_on_by_themselves(box, alice, drain, images):
+def cut_while_submitting(images, monkeypatch):
+    """Each order's answer arrives after the server has cut the connection of the thread that asked for it."""
+    submit = images.submit
+
+    def cut(order):
+        found = submit(order)
+        (number,) = base.database.execute_sql("SELECT CONNECTION_ID()").fetchone()
+        with mariadb.connection() as server, server.cursor() as cursor:
+            cursor.execute(f"KILL {number}")
+        return found
+
+    monkeypatch.setattr(images, "submit", cut)
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_ticket_is_kept_although_the_database_was_away_when_it_came(box, alice, drain, images, monkeypatch, slow):
+    images.slow = slow
+    accept_prompt(box, alice.id, "a crane")
+    cut_while_submitting(images, monkeypatch)
+    drain(later=True)
+    assert {job.status for job in Job.select()} == {"COMPLETED"}
+    assert len(images.submitted) == Purchase.select().count() == Attempt.select().count() == 4
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_commit_whose_answer_was_lost_books_no_order_twice(box, alice, drain, images, monkeypatch, slow):
+    images.slow = slow
+    accept_prompt(box, alice.id, "a crane")
+    commit, lost = base.database.obj.commit, []
+
+    def commit_unheard():
+        commit()
+        if images.submitted and len(lost) < len(images.submitted):
+            lost.append(True)
+            base.database.connection().close()
+            raise OperationalError(2013, "Lost connection to MySQL server during query")
+
+    monkeypatch.setattr(base.database.obj, "commit", commit_unheard)
+    drain(later=True)
+    assert len(lost) == 4
+    assert {job.status for job in Job.select()} == {"COMPLETED"}
+    assert len(images.submitted) == Purchase.select().count() == 4
+    assert GivenUpTicket.select().count() == 0
+
+
+@pytest.mark.mariadb
+def test_a_deadlock_while_a_ticket_is_kept_is_no_doubt(box, alice, drain, images, monkeypatch):
+    images.slow = True
+    accept_prompt(box, alice.id, "a crane")
+    book, deadlocks = spend.book, iter([True] * 3)
+
+    def undone(*given):
+        if next(deadlocks, False):
+            raise OperationalError(1213, "Deadlock found when trying to get lock; try restarting transaction")
+        book(*given)
+
+    monkeypatch.setattr(spend, "book", undone)
+    drain(later=True)
+    assert {(job.status, job.attempt) for job in Job.select()} == {("COMPLETED", 1)}
+    assert len(images.submitted) == Purchase.select().count() == Attempt.select().count() == 4
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("code", [2006, 1213])
+def test_a_database_that_went_in_the_middle_of_a_step_costs_no_attempt(box, alice, drain, images, monkeypatch, code):
+    accept_prompt(box, alice.id, "a crane")
+    fetch, away = images.fetch, iter([True] * 5)
+
+    def cut(ready):
+        if next(away, False):
+            raise OperationalError(code, "MySQL server has gone away")
+        return fetch(ready)
+
+    monkeypatch.setattr(images, "fetch", cut)
+    drain(later=True)
+    assert {(job.status, job.attempt) for job in Job.select()} == {("COMPLETED", 1)}
+    assert Attempt.select().where(Attempt.outcome == "died").count() == 5
+    assert len(images.submitted) == 4
+
+
+def test_a_ticket_too_long_to_keep_is_a_doubtful_order(box, alice, drain, images, monkeypatch):
+    accept_prompt(box, alice.id, "a crane")
+    monkeypatch.setattr(images, "submit", lambda order: Ticket("t" * 256))
+    drain(later=True)
+    assert {job.status for job in Job.select()} == {"FAILED"}
+    assert {(row.outcome, row.error_code) for row in Attempt.select()} == {("doubtful", "ticket_too_long")}
+
+
+def test_what_a_vendor_says_at_length_is_shortened(box, alice, drain, images):
+    accept_prompt(box, alice.id, "a crane")
+    images.fail_next(Refused("no", code="c" * 300, request_id="r" * 300, vendor_text="w" * 1_000_000))
+    drain(later=True)
+    row = Attempt.get(Attempt.outcome == "refused")
+    assert (len(row.error_code), len(row.vendor_request_id), len(row.error_text)) == (100, 100, 2_000)
+
+
+def test_trap_22_orders_a_minute_are_bounded_and_go_on_by_themselves(box, alice, drain, images):
     """A limiter of ten a minute stood in the code, and no setting changed it."""
     configure(box, queue={"jobs_per_minute": 3})
     accept_prompt(box, alice.id, "a crane")

@@ -93,7 +93,7 @@ def test_a_second_pick_is_a_conflict_before_during_and_after(box, painted, drain
     assert status(painted) == "COMPLETED"
 
 
-def test_a_failed_model_lets_the_user_pick_again(box, painted, drain, models):
+def test_trap_12_a_failed_model_lets_the_user_pick_again(box, painted, drain, models):
     """A failed model used to leave its request generating, with no way to pick again."""
     models.fail_next(Refused("The picture cannot be modelled.", code="FailedOperation"))
     first = pick_image(box, painted, 0)

@@ -68,7 +68,7 @@ def test_own_variants_and_a_wish_for_none_ask_nobody(box, alice, drain, writer):
     assert {row.variants for row in GenerationRequest.select()} == {"own", "as-is"}
 
 
-def test_a_writer_that_died_is_followed_by_another(box, alice, drain, writer):
+def test_trap_14_a_writer_that_died_is_followed_by_another(box, alice, drain, writer):
     """Prompt expansion used to be a callback that a restart lost."""
     request = accept_prompt(box, alice.id, "a crane")
     GenerationRequest.update(variants_lease_until=now_ms() + 60_000).execute()

@@ -73,7 +73,7 @@ def test_a_model_that_has_just_gone_is_not_found(model, bob):
         interact.count_view(model, bob.id)
 
 
-def test_views_and_downloads_cannot_be_pumped(model, bob, monkeypatch):
+def test_trap_18_views_and_downloads_cannot_be_pumped(model, bob, monkeypatch):
     """Trap 18: anyone could raise the counters by asking again."""
     for _ in range(5):
         interact.count_view(model, bob.id)

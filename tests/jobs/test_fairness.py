@@ -82,6 +82,7 @@ def test_any_wake_up_takes_the_head_of_the_line(box, alice, bob, queue):
     assert lifecycle.claim(box, taken.id) is not None  # a message for a job that has ended wakes its kind all the same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("waiting", [10, 10_000])
 def test_a_place_in_a_long_line_costs_no_more_than_in_a_short_one(box, alice, waiting):
     rows = [

@@ -113,8 +113,11 @@ def test_colours_textures_and_tints_end_in_one_texture(read):
         {"pbrMetallicRoughness": {"baseColorFactor": [0, 0.2158605, 1, 1]}},
         {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "baseColorFactor": [0.2158605, 1, 1, 1]}},
     ]
-    fields["meshes"][0]["primitives"] = [first, {**first, "material": 1}, {**first, "material": 2}, {**first}]
-    del fields["meshes"][0]["primitives"][3]["material"]
+    looks = [first, {**first, "material": 1}, {**first, "material": 2}, {**first}]
+    del looks[3]["material"]
+    fields["meshes"] = [{"primitives": [look]} for look in looks]
+    fields["nodes"] = [{"mesh": number, "translation": [9 * number, 0, 0]} for number in range(4)]
+    fields["scenes"][0]["nodes"] = [0, 1, 2, 3]
     seen = colours(read(fields, data))
     assert [seen[0], seen[4], seen[8], seen[12]] == [(255, 0, 0), (0, 128, 255), (128, 0, 0), (178, 178, 178)]
 

@@ -126,6 +126,7 @@ def test_several_textures_share_an_atlas_and_may_repeat(tmp_path):
     assert np.ptp(wide[:, 0]) * mesh.texture.width == pytest.approx(3 * 32)  # three copies lie side by side
 
 
+@pytest.mark.slow
 def test_a_hostile_texture_refuses_the_model(tmp_path):
     text, material = textured("skin.png")
     for data in (b"GIF89a", picture("red")[:45], b"", picture("red", scale=9000)):

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import requests
+import secrecy
 
 EMAIL = "admin@localhost"
 POLL_SECONDS = 0.05
@@ -39,6 +40,9 @@ shutdown_seconds = {shutdown_seconds}
 requests_per_minute = 1_000_000
 generations_per_day = 0
 active_generations = 0
+
+[logging]
+level = "debug"
 
 [server]
 port = {port}
@@ -57,6 +61,7 @@ def command(*words: str, cwd: Path, stdin: str = "", timeout: float = 60) -> sub
     ) as process:
         try:
             out, err = process.communicate(stdin, timeout)
+            secrecy.check_process(err, cwd)
             gone(process.pid)
         finally:
             _kill_group(process.pid)
@@ -119,6 +124,8 @@ class Server:
         self.kill()
         if kind is not None:
             print(self.log)
+        elif (self.folder / "serve.log").exists():
+            secrecy.check_process(self.log, self.folder)
 
     @property
     def log(self) -> str:
@@ -177,6 +184,7 @@ class Server:
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         """As the demo's administrator; `path` may be a whole address that the server has given."""
+        secrecy.note_all(options.get("json"))
         address = path if path.startswith("http") else self.url + path
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
         return requests.request(method, address, headers=headers, timeout=20, **options)
@@ -206,7 +214,7 @@ class Server:
         assert status is None, f"serve ended with {status}:\n{self.log}"
         try:
             return requests.get(f"{self.url}/health", timeout=2).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
 

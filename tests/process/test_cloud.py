@@ -18,7 +18,7 @@ pytestmark = pytest.mark.process
 
 PROMPT = "一只戴着红色围巾、坐在一摞旧书上打瞌睡的小猫头鹰，圆滚滚的身体，适合桌面摆件"
 PAIRS = [("aliyun", "qwen", "rapid"), ("aliyun", "none", "pro"), ("siliconflow", "siliconflow", "rapid")]
-DEBUG = '\n[logging]\nlevel = "debug"\n\n[spend]\nimage_price = 0.2\nmodel_price = 1.5\n'
+DEBUG = "\n[spend]\nimage_price = 0.2\nmodel_price = 1.5\n"
 MARKER = ".lumi-box"  # names the installation that the store belongs to
 FILES = ("modelUrl", "mtlUrl", "textureUrl", "glbUrl", "previewImageUrl")
 
@@ -185,17 +185,19 @@ HOSTILE_ANSWERS = ["huge-length", "endless", "redirect-private", "redirect-metad
 def test_hostile_results_end_in_bounded_time_and_memory(emulator: Emulator, tmp_path: Path) -> None:
     with Server(tmp_path, providers=emulator.provider_config()) as server:
         server.start()
-        reached(server, server.create("a cat")["id"], "IMAGE_COMPLETED")
+        task = reached(server, server.create("a cat")["id"], "IMAGE_COMPLETED")
         worker = server.children()["worker"]
         before = resident_mb(worker)
         for name in HOSTILE_FILES + HOSTILE_ANSWERS:
-            task = reached(server, server.create("a cat")["id"], "IMAGE_COMPLETED")
             options = {"kind": name} if name in HOSTILE_FILES else {}
             emulator.fault("tencent", "fetch", "file" if options else name, times=None, **options)
-            server.request("PATCH", f"/api/v1/tasks/{task['id']}", json={"selectedImageIndex": 0})
-            found = eventually(lambda: ended(server, task["id"]), 60, name)  # noqa: B023  it is called at once
+            picked = server.request("PATCH", f"/api/v1/tasks/{task['id']}", json={"selectedImageIndex": 0})
+            assert picked.status_code == 200, "a failed model lets its maker pick again"
+            begun = picked.json()["data"]["model"]["generationJob"]["id"]
+            found = eventually(lambda: ended(server, task["id"]), 60, name)
             assert found["status"] == "MODEL_FAILED", name
             assert found["model"]["errorMessage"], name
+            assert found["model"]["generationJob"]["id"] == begun, "it is this model that failed, not the one before"
             emulator.faults.clear()
         growth = resident_mb(worker) - before
         print(f"worker grew by {growth:.0f} MB over hostile models")

@@ -18,6 +18,7 @@ SHIPPED = (
     "lumi_box/_web/templates/base.html",
     "lumi_box/_web/static/vendor/model-viewer/model-viewer.min.js",
     "lumi_box/_web/config.example.toml",
+    "lumi_box/_web/systemd/lumi-box.service",
     "lumi_box/providers/builtin/data/symbols.zip",
     "lumi_box/tables/migrations/0001_initial.py",
     "lumi_box/web/translations/zh/LC_MESSAGES/messages.mo",
@@ -47,7 +48,9 @@ def test_the_wheel_carries_everything_and_its_licences(wheel: Path) -> None:
     assert wheel.stat().st_size < 12_000_000
 
 
-def test_the_installed_wheel_serves_and_paints(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trap_25_the_installed_wheel_serves_and_paints(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site = tmp_path / "site"
     pip("install", "--no-deps", "--target", str(site), str(wheel))
     monkeypatch.setenv("PYTHONPATH", os.fspath(site))

@@ -80,7 +80,7 @@ def test_the_rest_of_a_url_is_taken_apart():
     assert parse("http://狐狸.test/ü").host == "xn--e5x6c.test" and parse("http://狐狸.test/ü").target == "/%C3%BC"
 
 
-def test_the_allow_list_knows_whole_names_only():
+def test_trap_16_the_allow_list_knows_whole_names_only():
     allowed = ["results.lan", "10.0.0.8:9000", "[fd00::8]:9000", "fd00::9"]
     for url in (
         "http://results.lan/",

@@ -8,7 +8,7 @@ import pytest
 from providers.raw_server import CERTIFICATE, serving
 
 from lumi_box.errors import Refused, Unavailable
-from lumi_box.providers import fetching, transport
+from lumi_box.providers import fetching, pinned, transport
 from lumi_box.providers.fetching import Fetched, fetch
 
 KILOBYTE = 1 << 10
@@ -234,7 +234,7 @@ def test_a_redirect_to_something_else_than_the_web_is_refused(location, tmp_path
     ],
 )
 def test_no_spelling_of_a_private_address_is_connected_to(host, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetching, "check_port", lambda *given: None)
+    monkeypatch.setattr(pinned, "check_port", lambda *given: None)
     with serving(lambda visit: visit.answer(b"secret")) as private:
         url = f"http://{host}:{private.port}/"
         with pytest.raises((Refused, Unavailable)) as caught:  # Unavailable: no such name here
@@ -284,14 +284,14 @@ def secure_fetch(server, host, folder):
 
 def test_https_goes_to_the_checked_address_and_still_proves_the_name(names, tmp_path, monkeypatch):
     names[0].update({"files.test": ["127.0.0.1"], "other.test": ["127.0.0.1"]})
-    monkeypatch.setattr(fetching.requests.utils, "DEFAULT_CA_BUNDLE_PATH", str(CERTIFICATE))
-    fetching._tls.cache_clear()
+    monkeypatch.setattr(pinned.requests.utils, "DEFAULT_CA_BUNDLE_PATH", str(CERTIFICATE))
+    pinned.tls.cache_clear()
     with serving(lambda visit: visit.answer(b"safe"), secure=True) as server:
         assert secure_fetch(server, "files.test", tmp_path).size == 4
         with pytest.raises(Unavailable) as caught:
             secure_fetch(server, "other.test", tmp_path)
         assert "CERTIFICATE_VERIFY_FAILED" in caught.value.vendor_text and len(server.requests) == 1
-    fetching._tls.cache_clear()
+    pinned.tls.cache_clear()
 
 
 def test_a_certificate_of_nobody_we_know_is_not_accepted(names, tmp_path):

@@ -214,6 +214,7 @@ class Clock:
         return self.now
 
 
+@pytest.mark.slow
 def test_random_interleavings_of_upload_crash_delete_janitor_and_sweep(box, monkeypatch):
     clock = Clock()
     for module in ("ledger", "sweep", "node_lease"):

@@ -113,3 +113,19 @@ def test_a_bucket_that_does_not_work_stops_the_start_with_a_hint(production, s3_
         start(production)
     assert "SignatureDoesNotMatch" in str(caught.value)
     assert "storage.s3.secret_access_key" in str(caught.value)
+
+
+def test_a_config_that_others_can_read_is_a_warning_and_no_reason_not_to_start(production, caplog):
+    production.config.path.chmod(0o644)
+    start(production)
+    assert f"run: chmod 600 {production.config.path}" in caplog.text
+
+
+def test_all_that_is_broken_is_told_at_once(production):
+    start(production)
+    (production.storage.root / marker.KEY).unlink()
+    production.config.path.write_text("[", encoding="utf-8")
+    with pytest.raises(Unhealthy) as caught:
+        start(production)
+    assert "config: " in str(caught.value) and "; storage: " in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1

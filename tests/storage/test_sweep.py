@@ -288,7 +288,7 @@ def test_the_scheduled_sweep_tells_the_operator_what_it_did_not_do(box, orphan):
 
 
 def test_the_schedule_runs_it_as_the_config_says(box):
-    scheduler = schedule.build(box, "worker-1")
+    scheduler = schedule.build(box, lambda _: None)
     scheduler.start(paused=True)
     job = scheduler.get_job("sweep_storage")
     assert (job.next_run_time.hour, job.next_run_time.minute) == (3, 0)

@@ -49,6 +49,7 @@ def test_upserts_at_once_make_one_row(box):
     assert Heartbeat.select().count() == 1
 
 
+@pytest.mark.slow
 def test_the_limit_holds_however_many_claim_at_once(box, alice, monkeypatch):
     counted = lifecycle.in_flight
 

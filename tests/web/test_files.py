@@ -10,8 +10,8 @@ from conftest import bearer
 
 from lumi_box.clock import now_ms
 from lumi_box.gallery import publish
+from lumi_box.storage import addresses
 from lumi_box.tables.generation import GeneratedModel
-from lumi_box.web import addresses
 
 
 def path_of(address):
@@ -64,9 +64,8 @@ def test_a_signature_opens_its_folder_only_and_not_for_ever(app, client, model, 
         image_path,
     ):
         assert client.get(forged).status_code == 404, forged
-    with app.app_context():
-        old = addresses._ticket(f"models/{finished.id}", now_ms() // 1000 - 1)
-        assert client.get(f"/files/s/{old}/{rest}").status_code == 404
+    old = addresses.ticket(app.config["SECRET_KEY"], f"models/{finished.id}", now_ms() // 1000 - 1)
+    assert client.get(f"/files/s/{old}/{rest}").status_code == 404
     assert int(expiry) * 1000 - now_ms() >= addresses.DAY_MS
 
 

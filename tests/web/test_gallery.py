@@ -7,7 +7,8 @@ import pytest
 from conftest import bearer
 from shelf import finished_model, published_model
 
-from lumi_box.gallery import changes, publish
+from lumi_box import listing
+from lumi_box.gallery import publish
 from lumi_box.tables.generation import GeneratedModel
 from lumi_box.tables.interaction import Visit
 from lumi_box.web import gallery_lists
@@ -153,9 +154,9 @@ def test_a_reported_model_is_hidden_from_all_but_its_maker(client, model, alice,
     assert (report.status_code, report.json["data"]) == (200, None)
     page = client.get("/admin/gallery", headers=bearer(admin)).get_data(as_text=True)
     assert "not nice" in page and "Hide the model" in page
-    before = changes.generation()
+    before = listing.generation()
     decided(client, admin, f"/admin/gallery/{model.id}/hide")
-    assert changes.generation() > before
+    assert listing.generation() > before
     assert listed(client) == []
     for path in (f"{LIST}/{model.id}", f"/api/v1/models/{model.id}", f"/models/{model.id}"):
         assert client.get(path, headers=bearer(bob)).status_code == 404
@@ -212,7 +213,7 @@ LISTS = (
 )
 
 
-def test_no_list_asks_more_when_it_has_more_rows(client, queries, admin):
+def test_trap_20_no_list_asks_more_when_it_has_more_rows(client, queries, admin):
     """Trap 20: the gallery asked once for every row."""
     counts = {}
     for rows in (5, 50):

@@ -40,7 +40,7 @@ def test_a_bearer_token_identifies(client, alice):
 
 
 @pytest.mark.parametrize("header", FORGED)
-def test_forged_headers_change_nothing(client, alice, bob, finished, header):
+def test_trap_1_forged_headers_change_nothing(client, alice, bob, finished, header):
     """Identity used to be copied into request headers that a client can send."""
     forged = {header: FORGED[header].format(id=alice.id, email=alice.email)}
     assert client.get("/api/v1/tasks", headers=forged).status_code == 401
@@ -85,6 +85,7 @@ def test_login_gives_a_token_that_is_sent_back_verbatim(client, carol):
     assert client.get("/api/tasks", headers={"Authorization": token}).status_code == 401
 
 
+@pytest.mark.slow
 def test_wrong_passwords_are_refused_and_slowed_down(client, carol):
     for _ in range(10):
         answer = client.post("/api/v1/auth/login", json={"email": carol.email, "password": "wrong"})

@@ -70,7 +70,7 @@ def test_a_new_minute_begins_anew(limited, one_minute):
     assert Window.select().count() == 1
 
 
-def test_a_client_cannot_reset_its_limit_with_another_x_forwarded_for(limited):
+def test_trap_21_a_client_cannot_reset_its_limit_with_another_x_forwarded_for(limited):
     """Trap 21: the limit used to be counted against whatever address the client named."""
     client = limited(requests_per_minute=3)
     seen = []
@@ -185,6 +185,19 @@ def test_a_days_creations_and_when_the_next_day_begins(limited, alice, one_minut
     assert int(answer.headers["Retry-After"]) == window.seconds_left(quota.DAY_MS)
     one_minute["now"] += int(answer.headers["Retry-After"]) * 1000
     assert client.post("/api/v1/tasks", json={"prompt": "a crane"}, headers=headers).status_code == 201
+
+
+def test_pictures_painted_again_are_bounded_too(limited, alice, drain):
+    client = limited(generations_per_day=1)
+    headers = bearer(alice)
+    task = client.post("/api/v1/tasks", json={"prompt": "a crane"}, headers=headers).json["data"]["id"]
+    statuses = []
+    for _ in range(5):
+        drain()
+        answer = client.post(f"/api/v1/tasks/{task}/images/2/redo", json={}, headers=headers)
+        statuses.append(answer.status_code)
+    assert statuses == [200] * 4 + [429]
+    assert answer.json["data"]["code"] == "QUOTA_EXCEEDED"
 
 
 def test_creations_at_work_end_the_wait(limited, alice, drain):

@@ -22,6 +22,7 @@ def pages(finished):
         f"/creations/{finished.request_id}",
         f"/models/{finished.id}",
         "/account",
+        "/account/webhooks",
         "/about",
     ]
 
@@ -69,6 +70,7 @@ def test_signing_in_never_leads_to_another_host(client, alice, target):
     assert answer.headers["Location"] == "/"
 
 
+@pytest.mark.slow
 def test_a_thousand_requests_slow_nothing_down(client, box, alice, admin, finished):
     """Median of five, to see past a busy machine; a quadratic list would be far off."""
     with transaction():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -11,7 +12,7 @@ from flask_babel import Babel
 from lumi_box.web.pages import progress as stage
 from lumi_box.web.pages.local import local_path
 from lumi_box.web.pages.progress import Progress
-from lumi_box.web.pages.texts import here, said, status_text
+from lumi_box.web.pages.texts import ago, here, said, status_text
 
 DONE, FAILED, PENDING, PAINTING = "COMPLETED", "FAILED", "PENDING", "GENERATING"
 
@@ -79,6 +80,19 @@ def test_a_path_of_this_site_is_kept(wanted: str) -> None:
 def test_a_file_is_asked_of_the_host_that_the_page_came_from() -> None:
     assert here("http://box.example:5000/files/s/abc/model.glb?v=1") == "/files/s/abc/model.glb?v=1"
     assert here(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(5, "just now"), (-5, "in a moment"), (7200, "2 hours ago"), (-7200, "in 2 hours"), (-86_400 * 3, "in 3 days")],
+)
+def test_what_will_be_is_not_told_as_if_it_had_been(seconds: int, words: str) -> None:
+    assert ago(datetime.now(UTC) - timedelta(seconds=seconds)) == words
+
+
+def test_what_is_far_off_is_told_by_its_date() -> None:
+    for distance in (timedelta(days=400), timedelta(days=-400)):
+        assert str((datetime.now(UTC) + distance).year) in ago(datetime.now(UTC) + distance)
 
 
 def test_an_unknown_state_is_shown_as_it_is() -> None:

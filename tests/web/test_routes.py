@@ -4,6 +4,7 @@ import re
 
 import pytest
 from conftest import bearer
+from webhooks.conftest import delivery_of, webhook_of
 
 from lumi_box.tables.base import new_id
 
@@ -26,6 +27,7 @@ OPEN = {
     "GET /api/openapi.json",
     "GET /api/docs",
     "GET /health",
+    "GET /metrics",
     "GET /health/detailed",
     "GET /api/health",
     "GET /api/health/detailed",
@@ -35,13 +37,14 @@ OPEN = {
     "POST /api/auth/logout",
     "GET /api/auth/me",
     "GET /api/models/<>",
+    "GET /api/models/<>/print-report",
     "GET /api/gallery/models",
     "GET /api/gallery/models/<>",
     "GET /api/gallery/models/<>/interactions",
     "POST /api/gallery/models/batch-interactions",
     "GET /api/workers/status",
 }
-ADMINS = {"GET /admin", "GET /admin/storage", "GET /admin/gallery"}
+ADMINS = {"GET /admin", "GET /admin/storage", "GET /admin/health", "GET /admin/gallery"}
 
 
 def routes(app):
@@ -92,15 +95,18 @@ BODIES = {
     "PATCH /api/models/<>/visibility": {"visibility": "PUBLIC"},
     "POST /api/gallery/models/<>/interactions": {"type": "LIKE"},
     "POST /api/gallery/models/<>/report": {"reason": "not theirs"},
+    "PATCH /api/users/webhooks/<>": {"enabled": False},
 }
 
 
-def test_a_strangers_request_for_anothers_things_finds_nothing(app, client, finished, bob, admin):
+def test_trap_2_a_strangers_request_for_anothers_things_finds_nothing(app, client, finished, alice, bob, admin):
     """The owner used never to be checked on read, select or delete. Administrators are strangers here, too."""
-    values = {"task_id": finished.request_id, "model_id": finished.id, "index": 0}
+    hook = webhook_of(alice)
+    values = {"task_id": finished.request_id, "model_id": finished.id, "index": 0, "webhook_id": hook.id}
+    values["delivery_id"] = delivery_of(hook).id
     checked = 0
     for method, rule in routes(app):
-        if not re.search(r"<(?:task_id|model_id)>", rule.rule):
+        if not re.search(r"<(?:task_id|model_id|webhook_id|delivery_id)>", rule.rule):
             continue
         name = name_of(method, rule)
         path = fill(rule, values) + ("?format=stl" if name.endswith("/download") else "")
@@ -110,7 +116,7 @@ def test_a_strangers_request_for_anothers_things_finds_nothing(app, client, fini
             answer = client.open(path, method=method, json=BODIES.get(name), headers=bearer(user))
             assert answer.status_code == 404, name
             checked += 1
-    assert checked > 20
+    assert checked > 40
 
 
 def test_what_is_not_there_and_what_is_anothers_answer_alike(client, finished, bob):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from lumi_box.worker import consumer
 from lumi_box.worker.queue import Doorbell
 
 
-def test_a_rollback_takes_the_message_too(queue):
+def test_trap_23_a_rollback_takes_the_message_too(queue):
     with pytest.raises(ZeroDivisionError), base.transaction():
         queue.wake("job-1")
         queue.wake("job-2", 5)
@@ -38,6 +39,25 @@ def test_a_message_is_seen_by_others_only_once_its_transaction_commits(queue):
     assert seen == [0, 1]
 
 
+def test_a_commit_presses_the_button_and_a_rollback_does_not(queue):
+    with pytest.raises(ZeroDivisionError), base.transaction():
+        queue.wake("job-1")
+        raise ZeroDivisionError
+    assert not queue.button.wait(0)
+    with base.transaction():
+        with base.transaction():
+            queue.wake("job-1")
+        assert not queue.button.wait(0)
+    assert queue.button.wait(0)
+    assert not queue.button.wait(0)
+
+
+def test_a_button_that_nobody_waits_for_never_blocks(queue):
+    for _ in range(70_000):
+        queue.button.press()
+    assert queue.button.wait(0)
+
+
 @pytest.fixture
 def consuming(queue):
     """A real consumer with its doorbell; what it ran, and when."""
@@ -48,7 +68,7 @@ def consuming(queue):
         arrived.set()
 
     queue.handler = note
-    queue.storage.doorbell = Doorbell(base.database)
+    queue.storage.doorbell = Doorbell(base.database, queue.button)
     workers = consumer.build(queue, 3, 5.0)
     queue.storage.doorbell.start()
     workers.start()
@@ -78,6 +98,23 @@ def test_a_delayed_message_comes_soon_after_it_is_due(queue, consuming):
     queue.wake("later", 0.5)
     assert arrived.wait(5)
     assert 0.45 <= ran[0][1] - begun < 2.0
+
+
+def test_nodes_in_other_time_zones_agree_on_when_a_message_is_due(queue, monkeypatch):
+    def in_zone(name):
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    now = datetime.now(UTC).replace(tzinfo=None)
+    try:
+        in_zone("Asia/Tokyo")
+        queue.wake("job", 60)
+        in_zone("America/New_York")
+        assert queue.storage.read_schedule(now + timedelta(seconds=50)) == []
+        assert len(queue.storage.read_schedule(now + timedelta(seconds=70))) == 1
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_handler_that_raises_does_not_end_the_worker(queue, consuming):

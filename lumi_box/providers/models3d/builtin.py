@@ -55,7 +55,7 @@ class BuiltinModels:
         import_module("lumi_box.meshes.export")
 
     def check(self) -> str:
-        missing = [name for name in ("manifold3d", "skimage", "trimesh") if find_spec(name) is None]
+        missing = [name for name in ("manifold3d", "scipy", "skimage") if find_spec(name) is None]
         if missing:
             raise Refused("The built-in modeller is not complete.", vendor_text=f"missing: {', '.join(missing)}")
         return "The built-in modeller is on this machine."

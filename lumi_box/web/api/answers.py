@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -19,15 +18,7 @@ def success(data: Any, status: int = 200) -> Response:
     return response
 
 
-def tagged(data: Any) -> Response:
-    """With an ETag of what it says; 304 to a client that has it."""
-    response = success(data)
-    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
-    response.make_conditional(request)
-    return response
-
-
-def body(schema: Schema) -> dict[str, Any]:
+def body(schema: type[Schema]) -> dict[str, Any]:
     """The request's JSON body, validated."""
     data = request.get_json(silent=True)
     if data is None:
@@ -35,6 +26,11 @@ def body(schema: Schema) -> dict[str, Any]:
     return load(schema, data)
 
 
-def query(schema: Schema) -> dict[str, Any]:
+def optional_body(schema: type[Schema]) -> dict[str, Any]:
+    """Likewise, where no body at all means an empty one."""
+    return body(schema) if request.get_data() else load(schema, {})
+
+
+def query(schema: type[Schema]) -> dict[str, Any]:
     """The address's query, validated."""
     return load(schema, request.args.to_dict())

@@ -20,7 +20,7 @@ DAY_MS = 24 * 3_600_000
 @bp.post("/auth/send-code")
 @open_to_all
 def send_code() -> Response:
-    wanted = body(schemas.SendCodeIn())
+    wanted = body(schemas.SendCodeIn)
     people().send_code(wanted["email"], wanted["type"], origin(), letters.with_code)
     return success(None)
 
@@ -28,14 +28,14 @@ def send_code() -> Response:
 @bp.post("/auth/register")
 @open_to_all
 def register() -> Response:
-    user = people().register(origin=origin(), **body(schemas.LoginIn()))
+    user = people().register(origin=origin(), **body(schemas.LoginIn))
     return success({"user": shapes.user(user) if user is not None else None}, 201)
 
 
 @bp.post("/auth/login")
 @open_to_all
 def login() -> Response:
-    proven = people().prove(origin=origin(), **body(schemas.LoginIn()))
+    proven = people().prove(origin=origin(), **body(schemas.LoginIn))
     token = proven.token or f"Bearer {tokens.issue(proven.user, tokens.LOGIN, name=client_name())[1]}"
     return success({"token": token, "user": shapes.user(proven.user)})
 
@@ -78,7 +78,7 @@ def api_tokens() -> Response:
 @bp.post("/auth/tokens")
 def create_token() -> ResponseReturnValue:
     """The only answer that ever holds the token."""
-    wanted = body(schemas.TokenIn())
+    wanted = body(schemas.TokenIn)
     lifetime = wanted["days"] * DAY_MS if wanted["days"] is not None else None
     row, secret = tokens.issue(require_user(), tokens.API, name=wanted["name"], lifetime_ms=lifetime)
     response = success(shapes.access_token(row) | {"token": f"Bearer {secret}"}, 201)

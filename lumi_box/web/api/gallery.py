@@ -18,7 +18,7 @@ bp = Blueprint("gallery", __name__)
 @bp.get("/gallery/models")
 @open_to_all
 def index() -> Response:
-    wanted = query(schemas.GalleryQuery())
+    wanted = query(schemas.GalleryQuery)
     listed = gallery_lists.page(wanted["sortBy"], wanted["limit"], wanted["offset"], wanted["q"])
     response = Response(listed.body, mimetype="application/json")
     response.headers["Cache-Control"] = "no-cache"
@@ -50,20 +50,20 @@ def interactions(model_id: str) -> Response:
 
 @bp.post("/gallery/models/<model_id>/interactions")
 def interact_with(model_id: str) -> Response:
-    return success(actions.toggle_mark(model_id, body(schemas.InteractionIn())["type"]))
+    return success(actions.toggle_mark(model_id, body(schemas.InteractionIn)["type"]))
 
 
 @bp.post("/gallery/models/batch-interactions")
 @open_to_all
 def batch_interactions() -> Response:
-    marks = views.marks(body(schemas.BatchIn())["modelIds"])
+    marks = views.marks(body(schemas.BatchIn)["modelIds"])
     known = {each: _marks(kinds) for each, kinds in marks.items()}
     return success({"isAuthenticated": current_user() is not None, "interactions": known})
 
 
 @bp.post("/gallery/models/<model_id>/report")
 def report(model_id: str) -> Response:
-    actions.report_model(model_id, body(schemas.ReportIn())["reason"])
+    actions.report_model(model_id, body(schemas.ReportIn)["reason"])
     return success(None)
 
 

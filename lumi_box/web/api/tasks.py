@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from lumi_box.errors import NotConfigured
-from lumi_box.web import actions, owned, schemas, stream, views
-from lumi_box.web.api.answers import body, query, success, tagged
+from lumi_box.web import actions, kept_answers, schemas, stream, views
+from lumi_box.web.api.answers import body, optional_body, query, success
 
 bp = Blueprint("tasks", __name__)
 
 
 @bp.get("/tasks")
 def index() -> Response:
-    return success(views.tasks(**query(schemas.PageQuery())))
+    page = query(schemas.PageQuery)
+    return kept_answers.answer(lambda: views.tasks(**page))
 
 
 @bp.post("/tasks")
 def create() -> Response:
-    wanted = body(schemas.PromptIn())
+    wanted = body(schemas.PromptIn)
     key = request.headers.get("Idempotency-Key")
     task = actions.create_task(
         wanted["prompt"], wanted["variants"], optimize=wanted["optimizePrompt"], idempotency_key=key
@@ -28,12 +28,12 @@ def create() -> Response:
 
 @bp.get("/tasks/<task_id>")
 def show(task_id: str) -> Response:
-    return tagged(views.task(task_id))
+    return kept_answers.answer(lambda: views.task(task_id))
 
 
 @bp.patch("/tasks/<task_id>")
 def pick(task_id: str) -> Response:
-    return success(actions.pick(task_id, body(schemas.SelectionIn())["selectedImageIndex"]))
+    return success(actions.pick(task_id, body(schemas.SelectionIn)["selectedImageIndex"]))
 
 
 @bp.post("/tasks/<task_id>/images/<int:index>/redo")
@@ -58,10 +58,13 @@ def delete(task_id: str) -> Response:
 
 
 @bp.post("/tasks/<task_id>/print")
+def slice_model(task_id: str) -> Response:
+    return success(actions.print_task(task_id, optional_body(schemas.PrintIn)))
+
+
 @bp.get("/tasks/<task_id>/print-status")
-def printing(task_id: str) -> Response:
-    owned.request_of(task_id)
-    raise NotConfigured("No slicer is configured.")
+def print_status(task_id: str) -> Response:
+    return success(views.print_status_of_task(task_id))
 
 
 @bp.get("/tasks/<task_id>/events")

@@ -14,7 +14,7 @@ bp = Blueprint("users", __name__)
 @bp.get("/users/models")
 @bp.get("/users/my-models")
 def models() -> Response:
-    wanted = query(schemas.MyModelsQuery())
+    wanted = query(schemas.MyModelsQuery)
     return success(views.my_models(wanted["limit"], wanted["offset"], wanted["sortBy"], wanted["visibility"]))
 
 
@@ -34,5 +34,5 @@ def stats() -> Response:
 
 
 def _marked(kind: str) -> Response:
-    wanted = query(schemas.MarkedQuery())
+    wanted = query(schemas.MarkedQuery)
     return success(views.marked_models(kind, wanted["limit"], wanted["offset"], wanted["sortBy"]))

@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from lumi_box.clock import now_ms
 from lumi_box.jobs import lifecycle
-from lumi_box.tables.heartbeat import Heartbeat
+from lumi_box.tables.heartbeat import ALIVE_MS, Heartbeat
 from lumi_box.tables.job import Job
 from lumi_box.web import operations, schemas
 from lumi_box.web.api.answers import query, success
@@ -16,8 +16,6 @@ from lumi_box.web.context import box
 from lumi_box.web.session import admins_only, open_to_all
 
 bp = Blueprint("workers", __name__)
-
-ALIVE_MS = 20_000
 
 
 @bp.get("/workers/status")
@@ -31,7 +29,7 @@ def status() -> Response:
 @bp.get("/workers/dead-letter")
 @admins_only
 def dead_letters() -> Response:
-    return success(operations.dead_letters(**query(schemas.PageQuery())))
+    return success(operations.dead_letters(**query(schemas.PageQuery)))
 
 
 @bp.post("/workers/dead-letter/retry-all")

@@ -12,18 +12,22 @@ from lumi_box.web.pages import (
     creations,
     docs,
     gallery,
+    health,
     models,
     moderation,
     setup,
     storage,
     texts,
+    webhooks,
 )
 from lumi_box.web.pages.progress import progress_of
 
 
 def register(app: Flask) -> None:
     """Add every page, and the filters that their templates use."""
-    for module in (create, creations, models, gallery, account, setup, admin, storage, moderation, about, docs):
+    for module in (create, creations, models, gallery, account, webhooks):
+        app.register_blueprint(module.bp)
+    for module in (setup, admin, storage, health, moderation, about, docs):
         app.register_blueprint(module.bp)
     app.jinja_env.filters.update(
         status_text=texts.status_text,
@@ -31,6 +35,7 @@ def register(app: Flask) -> None:
         ago=texts.ago,
         moment=texts.moment,
         megabytes=texts.megabytes,
+        hours=texts.hours,
         here=texts.here,
     )
     app.jinja_env.globals.update(progress_of=progress_of)

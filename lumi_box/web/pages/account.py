@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -105,7 +105,7 @@ def create_token() -> ResponseReturnValue:
     """Shows the token in this one answer, and nowhere again."""
     days = request.form.get("days", "").strip()
     given = {"name": request.form.get("name", ""), "days": int(days) if days.isdecimal() else (days or None)}
-    wanted = load(schemas.TokenIn(), given)
+    wanted = load(schemas.TokenIn, given)
     lifetime = wanted["days"] * DAY_MS if wanted["days"] is not None else None
     _, secret = tokens.issue(require_user(), tokens.API, name=wanted["name"], lifetime_ms=lifetime)
     response = make_response(render_template("account/show.html", secret=secret, **views.account()))
@@ -148,7 +148,9 @@ def language() -> ResponseReturnValue:
     response = redirect(local_path(request.form.get("next"), url_for("create.home")), 303)
     wanted = request.form.get("lang", "")
     if wanted in LANGUAGES:
-        response.set_cookie("lang", wanted, max_age=COOKIE_SECONDS, samesite="Lax", secure=request.is_secure)
+        path = current_app.config["APPLICATION_ROOT"]
+        secure = request.is_secure
+        response.set_cookie("lang", wanted, max_age=COOKIE_SECONDS, path=path, samesite="Lax", secure=secure)
     return response
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from lumi_box.errors import Invalid
+from lumi_box.errors import Invalid, NotFound
+from lumi_box.slicing.names import NOT_CONFIGURED
 from lumi_box.web import actions, views
 from lumi_box.web.pages.local import local_path
 from lumi_box.web.session import current_user, open_to_all
@@ -25,12 +26,35 @@ def show(model_id: str) -> str:
     actions.visit(model_id)
     model = views.model(model_id)
     shown = {"mine": _is_mine(model), "hidden": views.is_hidden(model_id), "marks": views.marks([model_id])[model_id]}
+    if model["generationStatus"] == "COMPLETED":
+        shown |= {"print_report": views.print_report(model_id), "open_links": views.open_links(model_id)}
+        shown |= {"slicing": views.print_status(model_id) if shown["mine"] else None}
     return render_template("models/show.html", model=model, name_length=NAME_LENGTH, **shown)
 
 
 def _is_mine(model: dict[str, Any]) -> bool:
     user = current_user()
     return user is not None and str(user.id) == str(model["userId"])
+
+
+@bp.post("/<model_id>/slice")
+def slice_it(model_id: str) -> ResponseReturnValue:
+    try:
+        actions.slice_model(model_id, request.form.get("heightMm", ""))
+    except Invalid:
+        flash(gettext("Choose a height from 5 to 1000 millimetres."), "problem")
+    return redirect(url_for("models.show", model_id=model_id, _anchor="slicing"), 303)
+
+
+@bp.get("/<model_id>/slicing")
+def slicing(model_id: str) -> ResponseReturnValue:
+    """The part of the page that changes while the slicer works; the page's script swaps it."""
+    found = views.print_status(model_id)
+    if found is None:
+        raise NotFound(NOT_CONFIGURED)
+    response = make_response(render_template("_slicing.html", slicing=found, model=views.model(model_id)))
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @bp.post("/<model_id>/visibility")

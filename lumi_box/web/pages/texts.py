@@ -27,8 +27,11 @@ STATUS_TEXTS = {
     "RUNNING": lazy_gettext("Running"),
     "RETRYING": lazy_gettext("Trying again"),
     "TIMEOUT": lazy_gettext("Timed out"),
+    "DELIVERED": lazy_gettext("Delivered"),
     "PUBLIC": lazy_gettext("Public"),
     "PRIVATE": lazy_gettext("Private"),
+    "SLICING": lazy_gettext("Slicing"),
+    "SLICE_COMPLETE": lazy_gettext("Sliced"),
 }
 
 
@@ -47,13 +50,13 @@ def _moment_of(value: str | datetime) -> datetime:
 
 
 def ago(value: str | datetime) -> str:
-    """How long ago that was; older than a fortnight, the date."""
+    """How long ago that was, or until it will be; farther off than a fortnight, the date."""
     moment = _moment_of(value)
     passed = datetime.fromtimestamp(clock.now_ms() / 1000, UTC) - moment
-    if passed > RECENT:
+    if abs(passed) > RECENT:
         return str(format_datetime(moment, "medium"))
-    if passed < timedelta(seconds=45):
-        return gettext("just now")
+    if abs(passed) < timedelta(seconds=45):
+        return gettext("just now") if passed >= timedelta(0) else gettext("in a moment")
     return str(format_timedelta(-passed, granularity="second", add_direction=True))
 
 
@@ -66,6 +69,14 @@ def megabytes(size: int | None) -> str:
     if not size:
         return ""
     return f"{format_decimal(max(size / 1_000_000, 0.1), format='#,##0.0')} MB"
+
+
+def hours(seconds: float) -> str:
+    """How long a print takes, to the minute."""
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return gettext("%(minutes)d min", minutes=minutes)
+    return gettext("%(hours)d h %(minutes)02d min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def here(url: str | None) -> str:

@@ -1,0 +1,1 @@
+"""A finished model becomes G-code, by a program on this machine or by a service. docs/slicing.md tells more."""
