@@ -1,5 +1,7 @@
 """Which worker processes are alive."""
 
+from typing import Any
+
 from peewee import BigIntegerField, CharField, TextField
 
 from lumi_box.clock import now_ms
@@ -16,3 +18,8 @@ class Heartbeat(Table):
     detail = TextField(default="{}")
     started_at = BigIntegerField(default=now_ms)
     seen_at = BigIntegerField(default=now_ms)
+
+
+def alive(role: str) -> Any:
+    """A query of those that were heard of lately."""
+    return Heartbeat.select().where(Heartbeat.role == role, Heartbeat.seen_at > now_ms() - ALIVE_MS)

@@ -16,7 +16,7 @@ from huey.consumer import Consumer
 from lumi_box.clock import now_ms
 from lumi_box.tables.base import new_id
 from lumi_box.tables.dialect import upsert
-from lumi_box.tables.heartbeat import Heartbeat
+from lumi_box.tables.heartbeat import Heartbeat, alive
 
 ROLES = ("worker", "scheduler")
 
@@ -39,6 +39,11 @@ class Heart:
         for role, row_id in self._ids.items():
             if (role == "scheduler" or self._consumer_works()) and not self._stopped:
                 upsert(Heartbeat, {"id": row_id}, {"role": role, "detail": detail, "seen_at": now_ms()})
+
+    def others(self) -> bool:
+        """Whether there are workers beside this one."""
+        others: bool = alive("worker").where(Heartbeat.id != self._ids["worker"]).exists()
+        return others
 
     def works(self) -> bool:
         return self._consumer_works() and time.monotonic() - self._turned < self._patience

@@ -23,13 +23,15 @@ from pymysql import MySQLError
 
 from lumi_box.tables.base import on_server, release, transaction
 from lumi_box.tables.prepared import insert_all
+from lumi_box.worker.courtesy import Courtesy
 
 QUEUE = "jobs"
 WAIT_SECONDS = 5.0
-TAKEN_SECONDS = 0.02  # messages are there, but others are taking them: look again
+TAKEN_SECONDS = 0.02  # messages are there, but others are taking them, or are left to them: look again
 BELL_SECONDS = 0.12  # what other nodes write is noticed within this; most of what a look costs is to wake up for it
 AGAIN_SECONDS = 1.0
 STATE_OF_QUEUE = "SELECT (SELECT MAX(id) FROM queue_task), (SELECT MIN(timestamp) FROM queue_schedule WHERE queue = %s)"
+ENDS_OF_QUEUE = "SELECT (SELECT MIN(id) FROM queue_task), (SELECT MAX(id) FROM queue_task)"
 
 logger = logging.getLogger(__name__)
 
@@ -147,6 +149,7 @@ class WakeupStorage(SqlStorage):
         self.for_update = "FOR UPDATE SKIP LOCKED" if isinstance(database, MySQLDatabase) else None
         self.KV, self.Schedule, self.Task, self.Counter = self.create_models()
         self.doorbell: Doorbell | None = None
+        self.courtesy = Courtesy()
         self._rung: int | None = None
         self._next_due: datetime | None = None
         self.looked = time.monotonic()  # when a thread last asked for something to do
@@ -172,8 +175,9 @@ class WakeupStorage(SqlStorage):
     def dequeue(self) -> bytes | None:
         self.looked = time.monotonic()
         seen = self.doorbell.count if self.doorbell else 0
-        waiting = self.tasks(self.Task.id).limit(1).exists()
-        data = super().dequeue() if waiting else None
+        oldest, newest = self.database.execute_sql(ENDS_OF_QUEUE).fetchone()
+        waiting = oldest is not None
+        data = super().dequeue() if waiting and not self.courtesy.leaves(oldest, newest) else None
         if data is None and self.doorbell:
             release()
             self.doorbell.wait(seen, TAKEN_SECONDS if waiting else WAIT_SECONDS)
@@ -217,6 +221,7 @@ class JobQueue:
         if self.handler is None:
             raise RuntimeError("a job's message was taken by a process that runs no jobs")
         try:
-            self.handler(job_id)
+            with self.storage.courtesy.busy():
+                self.handler(job_id)
         finally:
             release()

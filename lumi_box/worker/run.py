@@ -12,7 +12,7 @@ from peewee import PeeweeException
 from lumi_box.box import Box
 from lumi_box.providers.base import Prepares
 from lumi_box.slicing.runner import Slicer
-from lumi_box.tables.base import database
+from lumi_box.tables.base import database, on_server
 from lumi_box.worker import consumer, schedule
 from lumi_box.worker.courier import Courier
 from lumi_box.worker.heart import Heart
@@ -42,6 +42,8 @@ def run(box: Box, queue: JobQueue, told_to_stop: Callable[[float], bool], pulse:
     threads = min(box.concurrency("image") + box.concurrency("model3d"), MOST_THREADS) + SPARE_THREADS
     workers = consumer.build(queue, threads, max(1.0, shutdown_seconds - MARGIN_SECONDS))
     heart = Heart(workers, lambda: queue.storage.looked, box.config.queue.job_timeout_seconds + GRACE_SECONDS)
+    if on_server():
+        queue.storage.courtesy.others = heart.others
     scheduler = schedule.build(box, lambda _: heart.beat())
     scheduler.add_job(heart.turn, "interval", seconds=schedule.HEARTBEAT_SECONDS)  # also while the database is away
     doorbell.start()

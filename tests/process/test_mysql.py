@@ -116,7 +116,7 @@ def test_two_nodes_share_the_work_and_the_limits(tmp_path: Path, scratch: mariad
         painted = [node.log.count("image completed") for node in (one, two)]
         print(f"painted by each node: {painted}; most in flight at once: {most}")
         assert sum(painted) == 4 * len(tasks)
-        assert min(painted) >= 1
+        assert min(painted) >= 4  # worker/courtesy.py: not the luck of who looks first
         assert most <= 3
         assert one.query("SELECT count(*) FROM attempt") == [(4 * len(tasks),)]
         for node in (one, two):

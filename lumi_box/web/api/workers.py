@@ -6,9 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from lumi_box.clock import now_ms
 from lumi_box.jobs import lifecycle
-from lumi_box.tables.heartbeat import ALIVE_MS, Heartbeat
+from lumi_box.tables.heartbeat import alive
 from lumi_box.tables.job import Job
 from lumi_box.web import operations, schemas
 from lumi_box.web.api.answers import query, success
@@ -21,8 +20,7 @@ bp = Blueprint("workers", __name__)
 @bp.get("/workers/status")
 @open_to_all
 def status() -> Response:
-    alive = Heartbeat.role == "worker", Heartbeat.seen_at > now_ms() - ALIVE_MS
-    running = Heartbeat.select().where(*alive).exists()
+    running = alive("worker").exists()
     return success({kind: _kind(kind, running) for kind in ("image", "model3d")})
 
 
