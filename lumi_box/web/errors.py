@@ -50,6 +50,10 @@ CODE_OF_STATUS = {
     502: "UPSTREAM_ERROR",
     503: "SERVICE_UNAVAILABLE",
 }
+PLAIN = {
+    404: "There is nothing at this address. What the API offers stands at /api/docs.",
+    405: "This address takes other methods: see Allow.",
+}
 PAGES = (400, 403, 404, 429, 500, 503)
 INTERNAL = "Something went wrong on our side."
 
@@ -81,7 +85,8 @@ def _http(error: HTTPException) -> Response | HTTPException:
     if status < 400:
         return error  # a redirect
     code = CODE_OF_STATUS.get(status, "INTERNAL_ERROR" if status >= 500 else "VALIDATION_ERROR")
-    response = _answer(status, code, error.description or error.name)
+    own_words = error.description if error.description != type(error).description else PLAIN.get(status)
+    response = _answer(status, code, own_words or error.description or error.name)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After", "Content-Range"):
             response.headers[name] = value

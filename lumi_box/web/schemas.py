@@ -121,7 +121,7 @@ class _Query(Schema):
 
 class PageQuery(_Query):
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100, error="must be 1 to 100"))
-    offset = fields.Integer(load_default=0, validate=validate.Range(0, 10**9, error="must be 0 or more"))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 10**9, error="must be 0 to 1000000000"))
 
 
 class GalleryQuery(PageQuery):

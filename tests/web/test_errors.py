@@ -29,6 +29,13 @@ def test_failures_are_jsend(client, method, path, status, code):
     assert answer.json["data"]["message"]
 
 
+def test_an_address_or_method_that_is_not_there_tells_where_to_look(client):
+    missing, wrong = client.get("/api/v1/nothing"), client.put("/api/v1/tasks")
+    assert "/api/docs" in missing.json["data"]["message"]
+    assert "Allow" in wrong.json["data"]["message"]
+    assert {"GET", "POST"} <= set(wrong.headers["Allow"].split(", "))
+
+
 def test_a_body_that_is_too_large(client, alice):
     answer = client.post("/api/v1/tasks", data=b"x" * (2 << 20), content_type="application/json", headers=bearer(alice))
     assert (answer.status_code, answer.json["data"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
