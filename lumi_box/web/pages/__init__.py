@@ -21,6 +21,7 @@ from lumi_box.web.pages import (
     webhooks,
 )
 from lumi_box.web.pages.progress import progress_of
+from lumi_box.web.session import here
 
 
 def register(app: Flask) -> None:
@@ -38,5 +39,5 @@ def register(app: Flask) -> None:
         hours=texts.hours,
         here=texts.here,
     )
-    app.jinja_env.globals.update(progress_of=progress_of)
+    app.jinja_env.globals.update(progress_of=progress_of, this_page=here)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
