@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from huey.consumer import Consumer, Scheduler
 
 from lumi_box.worker.queue import JobQueue
 
-LOOK_SECONDS = 0.1
+LONGEST_SECONDS = 1.0
 
 
 class PromptScheduler(Scheduler):
-    """Huey looks for due messages once a second; a poll that is due is worth a quicker look."""
+    """Huey looks for due messages once a second; a poll that is due is worth a quicker look, at the right instant."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.interval = LOOK_SECONDS
+    def sleep_for_interval(self, start_ts: float, nseconds: float) -> None:
+        self.huey.storage.wait_until_due(LONGEST_SECONDS)
 
 
 class ThreadConsumer(Consumer):

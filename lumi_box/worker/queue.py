@@ -187,11 +187,28 @@ class WakeupStorage(SqlStorage):
         """What is due. Between two rings of the doorbell the schedule is as it was: then nothing is asked."""
         rung = self.doorbell.count if self.doorbell else None
         if rung is None or rung != self._rung:
-            self._rung, self._next_due = rung, self.schedule(fn.MIN(self.Schedule.timestamp)).scalar()
+            self._forget_schedule()
+            self._next_due = self.schedule(fn.MIN(self.Schedule.timestamp)).scalar()
+            self._rung = rung
         if self._next_due is None or self._next_due > timestamp:
             return []
-        self._rung = None
-        return super().read_schedule(timestamp)
+        self._forget_schedule()
+        found: list[bytes] = super().read_schedule(timestamp)
+        if found:
+            self._next_due = timestamp  # there may be more by now
+        return found
+
+    def wait_until_due(self, seconds: float) -> None:
+        """Until what `read_schedule` saw first is due, or the doorbell rings, for `seconds` at most."""
+        if self._next_due is not None:
+            left = self._next_due - datetime.now(UTC).replace(tzinfo=None)
+            seconds = min(seconds, max(0.0, left.total_seconds()))
+        if self.doorbell:
+            self.doorbell.wait(self.doorbell.count if self._rung is None else self._rung, seconds)
+
+    def _forget_schedule(self) -> None:
+        """Should the database be away, it is asked again, and not in haste."""
+        self._rung = self._next_due = None
 
 
 class JobQueue:

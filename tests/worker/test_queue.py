@@ -100,6 +100,31 @@ def test_a_delayed_message_comes_soon_after_it_is_due(queue, consuming):
     assert 0.45 <= ran[0][1] - begun < 2.0
 
 
+def test_a_schedule_that_cannot_be_read_is_asked_again_and_not_in_haste(queue, consuming, caplog):
+    _, arrived = consuming
+    queue.wake("later", 0.2)
+    base.database.execute_sql("ALTER TABLE queue_schedule RENAME TO away")
+    assert not arrived.wait(1.5)
+    failures = [record for record in caplog.records if "Error reading schedule" in record.message]
+    assert 1 <= len(failures) <= 10  # in haste it would be hundreds
+    base.database.execute_sql("ALTER TABLE away RENAME TO queue_schedule")
+    assert arrived.wait(5)
+
+
+def test_many_delayed_messages_come_each_at_its_time(queue, consuming):
+    ran, _ = consuming
+    begun = time.monotonic()
+    due = {str(number): 0.3 + number * 0.05 for number in range(20)}
+    for job_id, delay in due.items():
+        queue.wake(job_id, delay)
+    while len(ran) < len(due) and time.monotonic() < begun + 10:
+        time.sleep(0.01)
+    late = {job_id: at - begun - due[job_id] for job_id, at in ran}
+    assert set(late) == set(due)
+    assert min(late.values()) > -0.01
+    assert sorted(late.values())[len(late) // 2] < 0.5
+
+
 def test_nodes_in_other_time_zones_agree_on_when_a_message_is_due(queue, monkeypatch):
     def in_zone(name):
         monkeypatch.setenv("TZ", name)
