@@ -6,11 +6,12 @@ from lumi_box.clock import now_ms
 from lumi_box.errors import NotFound
 from lumi_box.gallery import publish
 from lumi_box.tables.account import User
-from lumi_box.tables.base import transaction
+from lumi_box.tables.base import retried, transaction
 from lumi_box.tables.generation import GeneratedModel
 from lumi_box.tables.interaction import ModelReport
 
 
+@retried
 def report(model: GeneratedModel, user_id: str, reason: str) -> None:
     """One a user and model: another word from the same user takes the place of the first, and opens it again."""
     now = now_ms()
@@ -33,6 +34,7 @@ def hidden(limit: int) -> list[GeneratedModel]:
     return list(query.order_by(GeneratedModel.hidden_at.desc()).limit(limit))
 
 
+@retried
 def decide(model_id: str, *, hide: bool) -> None:
     """Hide the model, or let it be seen: either way its reports are settled. NotFound where there is none."""
     with transaction():

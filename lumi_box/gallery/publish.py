@@ -16,6 +16,7 @@ from lumi_box.tables.generation import GeneratedModel, GenerationRequest
 from lumi_box.tables.job import Job
 
 
+@retried
 def set_visibility(model: GeneratedModel, visibility: str) -> None:
     """Only a finished model can be published; the day of the first publication stays.
 
@@ -30,12 +31,14 @@ def set_visibility(model: GeneratedModel, visibility: str) -> None:
         listing.update(model.id, visibility=visibility, published_at=published, publish_when_done=False, updated_at=now)
 
 
+@retried
 def describe(model: GeneratedModel, **texts: str) -> None:
     """`name`, `description` or both."""
     with transaction():
         listing.update(model.id, **texts, updated_at=now_ms())
 
 
+@retried
 def hide(model_id: str, *, hidden: bool) -> None:
     """An operator's word, which the owner's does not change: out of the gallery, or back in."""
     with transaction():

@@ -130,12 +130,14 @@ def in_flight(kind: str) -> int:
     return count
 
 
-def heartbeat(lease: str) -> bool:
-    """Prolong a step's lease; False when it is not ours any more."""
-    until = now_ms() + LEASE_MS
-    return Job.update(lease_until=until).where(Job.lease == lease, Job.status == RUNNING).execute() == 1
+@retried
+def heartbeat(job_id: str, lease: str) -> bool:
+    """Prolong a step's lease; False when it is not ours any more. By the job's id, so that no other row is locked."""
+    held = (Job.id == job_id) & (Job.lease == lease) & (Job.status == RUNNING)
+    return Job.update(lease_until=now_ms() + LEASE_MS).where(held).execute() == 1
 
 
+@retried
 def begin_submit(job: Job, provider: str) -> None:
     """Note that an order is about to be placed: if nothing follows, nobody knows whether the vendor took it."""
     with transaction():

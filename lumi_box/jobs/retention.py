@@ -9,7 +9,7 @@ from lumi_box.clock import now_ms
 from lumi_box.errors import Conflict
 from lumi_box.jobs import lifecycle
 from lumi_box.jobs.statuses import DEAD, DONE
-from lumi_box.tables.base import transaction
+from lumi_box.tables.base import retried, transaction
 from lumi_box.tables.job import Attempt, Job
 
 HOUR_MS = 3_600_000
@@ -33,6 +33,7 @@ def prune(box: Box) -> int:
     return removed
 
 
+@retried
 def discard(job: Job) -> None:
     """Remove a dead letter and its history; what it worked on stays failed. Conflict when it is not one."""
     with transaction():

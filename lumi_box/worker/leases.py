@@ -19,7 +19,7 @@ INTERVAL_SECONDS = lifecycle.LEASE_MS / 4000
 class LeaseKeeper:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._held: set[str] = set()
+        self._held: dict[str, str] = {}  # lease: the job's id
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
@@ -32,25 +32,25 @@ class LeaseKeeper:
         self._thread.join()
 
     @contextmanager
-    def hold(self, lease: str) -> Iterator[None]:
+    def hold(self, job_id: str, lease: str) -> Iterator[None]:
         with self._lock:
-            self._held.add(lease)
+            self._held[lease] = job_id
         try:
             yield
         finally:
             with self._lock:
-                self._held.discard(lease)
+                del self._held[lease]
 
     def _run(self) -> None:
         while not self._stop.wait(INTERVAL_SECONDS):
             with self._lock:
-                held = list(self._held)
-            for lease in held:
-                self._prolong(lease)
+                held = list(self._held.items())
+            for lease, job_id in held:
+                self._prolong(job_id, lease)
 
-    def _prolong(self, lease: str) -> None:
+    def _prolong(self, job_id: str, lease: str) -> None:
         try:
             with self._database.connection_context():
-                lifecycle.heartbeat(lease)
+                lifecycle.heartbeat(job_id, lease)
         except PeeweeException:  # a busy database: the lease lasts for three more tries
             logger.warning("lease not prolonged", exc_info=True)

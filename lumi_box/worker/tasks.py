@@ -31,7 +31,7 @@ class Worker:
         job = lifecycle.claim(self._box, job_id)
         if job is None or job.lease is None:
             return  # delivered twice, cancelled, not due, or no room: whatever makes room sends another wake-up
-        with lines_of(job), self._leases.hold(job.lease):
+        with lines_of(job), self._leases.hold(job.id, job.lease):
             try:
                 self._step(job)
             except LostLease:

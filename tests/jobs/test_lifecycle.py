@@ -121,11 +121,33 @@ def test_a_step_that_lost_its_lease_changes_nothing(box, job):
 def test_heartbeats_prolong_only_a_living_lease(box, job):
     taken = lifecycle.claim(box, job.id)
     Job.update(lease_until=0).execute()
-    assert lifecycle.heartbeat(taken.lease) is True
+    assert lifecycle.heartbeat(taken.id, taken.lease) is True
     assert Job.get().lease_until > now_ms()
     with base.transaction():
         lifecycle.succeed(box, taken)
-    assert lifecycle.heartbeat(taken.lease) is False
+    assert lifecycle.heartbeat(taken.id, taken.lease) is False
+
+
+@pytest.mark.mariadb
+def test_a_heartbeat_waits_for_no_other_job(box, alice):
+    """It looked for the lease, and locked every running job on its way to it: a deadlock now and then."""
+    made = [lifecycle.create(box, "image", str(number), "r", alice.id) for number in range(2)]
+    for job in made:
+        assert lifecycle.claim(box, job.id)
+    held, mine = Job.select().order_by(Job.id)
+    prolonged = []
+
+    def beat():
+        with base.database.connection_context():
+            base.database.execute_sql("SET SESSION innodb_lock_wait_timeout = 1")
+            prolonged.append(lifecycle.heartbeat(mine.id, mine.lease))
+
+    with base.transaction():
+        Job.update(progress=1).where(Job.id == held.id).execute()
+        thread = threading.Thread(target=beat)
+        thread.start()
+        thread.join()
+    assert prolonged == [True]
 
 
 def test_cancel_ends_only_what_has_not_ended(box, job):

@@ -132,7 +132,7 @@ def test_after_an_outage_of_the_database_those_who_live_prolong_their_leases_fir
     monkeypatch.setattr(base.database.obj, "lost_at", now_ms())
     sweeps.recover_jobs(box)
     assert Job.get_by_id(job.id).status == "RUNNING"
-    assert lifecycle.heartbeat(job.lease)
+    assert lifecycle.heartbeat(job.id, job.lease)
     Job.update(lease_until=now_ms() - 1).where(Job.id == job.id).execute()
     monkeypatch.setattr(base.database.obj, "lost_at", now_ms() - lifecycle.LEASE_MS - 1)
     box.started_at = 0

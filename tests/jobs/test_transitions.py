@@ -35,7 +35,7 @@ def expire_last(box, job):
 
 OPERATIONS = {
     "claim": claim,
-    "heartbeat": lambda box, job: lifecycle.heartbeat(job.lease or "none"),
+    "heartbeat": lambda box, job: lifecycle.heartbeat(job.id, job.lease or "none"),
     "begin_submit": lambda box, job: lifecycle.begin_submit(job, "acme"),
     "save_ticket": lambda box, job: lifecycle.save_ticket(job, "t-2"),
     "save_result": lambda box, job: lifecycle.save_result(job, "r-2"),
