@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import secrets
 import signal
 import socket
 import time
@@ -11,9 +13,12 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from gunicorn import util
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from lumi_box import logs
 from lumi_box.metrics import calls
 from lumi_box.web.stream_hub import Detached
 
@@ -22,6 +27,12 @@ AT_ONCE = 2  # requests: Python computes one at a time, and threads that contend
 PATIENCE_SECONDS = 0.01  # a request that takes longer waits for a disk, a server or its client, and is in nobody's way
 RECEIVE_SECONDS = 20.0  # for a whole request, of which the largest is 1 MiB
 TAKE_SECONDS = 30  # a client that takes nothing of its answer for so long is taken for gone
+REFUSED: dict[type[Exception], tuple[str, str]] = {
+    LimitRequestLine: ("414 URI Too Long", "The address is too long."),
+    LimitRequestHeaders: ("431 Request Header Fields Too Large", "The headers are too many or too long."),
+}
+
+logger = logging.getLogger(__name__)
 
 
 class StreamingWorker(ThreadWorker):
@@ -72,6 +83,19 @@ class StreamingWorker(ThreadWorker):
         except Detached:
             return Detached
 
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """What is refused before the application sees it is answered as the application answers."""
+        refused = next((answer for kind, answer in REFUSED.items() if isinstance(exc, kind)), None)
+        if refused is None:
+            super().handle_error(req, client, addr, exc)
+            return
+        status, message = refused
+        request_id = secrets.token_hex(8)
+        with logs.bind(request_id=request_id):
+            logger.warning("request refused status=%s", status[:3])
+        with suppress(OSError):  # gone already
+            util.write_nonblock(client, _refusal(status, message, request_id))
+
     def finish_request(self, conn: TConn, fs: Any) -> None:
         """In the main thread. A connection that was taken over is neither closed nor waited for."""
         self._begun.pop(conn, None)
@@ -105,6 +129,20 @@ class StreamingWorker(ThreadWorker):
         if not alive:
             self.handle_exit(signal.SIGTERM, None)
         return alive
+
+
+def _refusal(status: str, message: str, request_id: str) -> bytes:
+    body = json.dumps({"status": "fail", "data": {"message": message, "code": "VALIDATION_ERROR"}})
+    lines = (
+        f"HTTP/1.1 {status}",
+        "Connection: close",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        f"X-Request-Id: {request_id}",
+    )
+    return "\r\n".join((*lines, "", body)).encode()
 
 
 class QuietLogger(Logger):

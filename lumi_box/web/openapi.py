@@ -37,7 +37,9 @@ MEANINGS = {
     404: "NOT_FOUND: there is no such thing, or it is somebody else's.",
     409: "INVALID_STATE: the thing is not in a state that allows this.",
     413: "PAYLOAD_TOO_LARGE",
+    414: "VALIDATION_ERROR: the address is too long.",
     429: "RATE_LIMITED or QUOTA_EXCEEDED: `Retry-After` says in seconds when to come back.",
+    431: "VALIDATION_ERROR: the headers are too many or too long.",
     500: "INTERNAL_ERROR: `errorId` is in the log of the server.",
     502: "UPSTREAM_ERROR: a service that this one needs failed.",
     503: "SERVICE_UNAVAILABLE: not set up here, or not just now.",
@@ -168,7 +170,7 @@ def _path_parameter(name: str, rule: Rule) -> JSON:
 
 def _statuses(operation: Operation, method: str, rule: Rule, access: str) -> list[int]:
     """What can go wrong by the kind of the route: what it takes, whom it lets in, what it changes."""
-    possible = {429, 500, 503} if access != "anonymous" else {500, 503}
+    possible = {414, 431, 500, 503} if access == "anonymous" else {414, 429, 431, 500, 503}
     possible |= set(operation.fails)
     if operation.body is not None:
         possible |= {400, 413}

@@ -13,6 +13,7 @@ from lumi_box.config import Config
 from lumi_box.metrics import calls, folder
 
 KEEP_ALIVE_SECONDS = 15
+LONGEST_LINE = 8190  # bytes of "GET /path?query HTTP/1.1": the most that gunicorn can be told
 STALL_SECONDS = 60  # a web process whose main loop stands still that long is replaced
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ def _gunicorn_settings(config: Config) -> dict[str, Any]:
         "preload_app": True,
         "graceful_timeout": max(1, config.queue.shutdown_seconds - 2),
         "timeout": STALL_SECONDS,
+        "limit_request_line": LONGEST_LINE,
         "keepalive": KEEP_ALIVE_SECONDS,
         "control_socket_disable": True,
         "forwarded_allow_ips": "*" if server.trusted_proxies else "127.0.0.1",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import io
+import json
 import os
 import signal
 import statistics
@@ -260,6 +262,19 @@ def test_web_and_worker_started_apart_share_the_work(tmp_path):
                 assert members(process.pid) == []
             assert stream.ended.wait(5)
             assert stream.comments[-1] == "the server stops; come back"
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "status"), [("q=" + "a" * 9000, "", 414), ("", "b" * 9000, 431)], ids=["address", "headers"]
+)
+def test_what_is_too_long_is_refused_as_the_application_refuses(shared, query, header, status):
+    said = http.client.HTTPConnection("127.0.0.1", shared.port, timeout=10)
+    said.request("GET", f"/api/v1/gallery/models?{query}", headers={"X-Long": header} if header else {})
+    answer = said.getresponse()
+    body = json.load(answer)
+    assert (answer.status, body["status"], body["data"]["code"]) == (status, "fail", "VALIDATION_ERROR")
+    assert f"request_id={answer.headers['X-Request-Id']}" in shared.log
+    assert (query or header)[:20] not in shared.log
 
 
 def test_an_address_that_is_taken_is_one_line_and_leaves_no_process(shared):
